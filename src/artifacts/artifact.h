@@ -70,6 +70,7 @@ typedef struct {
                                        * under out_name); experts 0: none */
     const qz_scheme_spec *as;         /* another level of the scheme by a rule for its module; NULL: the plan's */
     float input_amax;                 /* largest magnitude of its inputs in the calibration; 0: not known */
+    float scale_amax;                 /* what a tensor's scale is made for; 0: what engines merge it with decides */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
@@ -182,6 +183,8 @@ qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
 /* Values other than 0 that this writer wrote as 0 because they are below float16's smallest; *tensors:
  * that held some. */
 uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors);
+/* Goes into the manifest as "block_errors": JSON, taken over. Before the commit. */
+void qz_artifact_writer_block_errors(qz_artifact_writer *w, qz_str *json);
 void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
 void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
 

@@ -237,6 +237,11 @@ qz_status qz_artifact_writer_put_raw(qz_artifact_writer *w, qz_error *err) {
     return put_generated(w, err);
 }
 
+void qz_artifact_writer_block_errors(qz_artifact_writer *w, qz_str *json) {
+    qz_str_release(&w->block_errors);
+    w->block_errors = *json;
+    *json = (qz_str){0};
+}
 uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors) {
     *tensors = w->flushed_tensors;
     return w->flushed;
@@ -406,6 +411,7 @@ void qz_artifact_writer_free(qz_artifact_writer *w) {
     if (w->ops) w->ops->close(w, true);
     qz_journal_close(&w->journal, false);
     qz_str_release(&w->pending);
+    qz_str_release(&w->block_errors);
     qz_free(w->path);
     qz_free(w->partial);
     qz_free(w->journal_path);

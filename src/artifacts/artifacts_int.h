@@ -68,6 +68,7 @@ struct qz_artifact_writer {
     uint64_t *meant;         /* [plan->n_items] checksums of the proof */
     uint64_t flushed;        /* values that are not 0 and became 0 in a float type, of what this writer wrote */
     size_t flushed_tensors;
+    qz_str block_errors;     /* JSON for the manifest; empty: none */
     bool finished, committed;
     union {
         struct { qz_gguf_writer out; size_t part; bool open, closed; } gguf; /* closed: part is whole, none is open */

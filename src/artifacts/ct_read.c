@@ -3,14 +3,21 @@
  * scheme, so they are refused here. Source: formats/hf-compressed-tensors.md sections 1, 2 and 9. */
 #include "artifacts/ct_int.h"
 #include "artifacts/module_rules.h"
+#include "base/size.h"
 #include "formats/dtypes.h"
+#include "model/leftovers.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 enum { GROUPS_MOST = 64 };
 typedef struct { const json_t *targets; qz_ct_setting setting; } group;
-typedef struct { group of[GROUPS_MOST]; size_t n; } groups;
+typedef struct {
+    group of[GROUPS_MOST];
+    size_t n;
+    size_t unnamed;               /* coded modules that no target names */
+    char first[QZ_ST_MAX_NAME];   /* of these */
+} groups;
 
 qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,
@@ -139,7 +146,7 @@ static qz_status read_group(const qz_folder_config *f, const json_t *v, const ch
 static qz_status read_groups(const qz_folder_config *f, groups *all, qz_error *err) {
     const char *format = json_string_value(json_object_get(f->q, "format")), *key;
     json_t *v;
-    all->n = 0;
+    *all = (groups){0};
     json_object_foreach((json_t *)(uintptr_t)json_object_get(f->q, "config_groups"), key, v) {
         if (all->n == GROUPS_MOST) return qz_ct_wrong(f, "config_groups", "more than 64 groups", err);
         QZ_TRY(read_group(f, v, format, &all->of[all->n++], err));
@@ -178,10 +185,13 @@ static bool strip(const char *name, const char *suffix, char module[QZ_ST_MAX_NA
 
 static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
                            const char *module, qz_error *err) {
-    const groups *all = r->options;
+    groups *all = r->state;
     const qz_ct_setting *s;
     QZ_TRY(setting_of(r->config, all, module, &s, err));
-    if (!s && all->n == 1) s = &all->of[0].setting; /* lists that leave a coded module out are judged later */
+    if (!s && all->n == 1) { /* read all the same, and said (describe) */
+        s = &all->of[0].setting;
+        if (all->unnamed++ == 0) (void)snprintf(all->first, sizeof all->first, "%s", module);
+    }
     if (!s)
         return qz_fail(err, QZ_EFORMAT,
                        "codes without settings: file '%s', tensor '%s': no target of 'config_groups' in '%s' names the "
@@ -235,6 +245,11 @@ static qz_status describe(qz_folder_reader *r, const groups *all, qz_error *err)
         mixed |= other == NULL || strcmp(other, m->contract) != 0;
     }
     if (mixed) m->contract = qz_arena_printf(&m->arena, "%s and others", m->contract);
+    if (all->unnamed)
+        QZ_TRY(qz_model_doubt(r->run, m, err,
+                              "no target of 'config_groups' in '%s' names %zu coded module%s (first '%s'): engines "
+                              "load their codes as floats or stop; name them, or the class 'Linear'",
+                              r->config->file, all->unnamed, qz_plural(all->unnamed), all->first));
     return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
@@ -243,7 +258,7 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     groups all;
     qz_status st = qz_folder_config_load(m->path, &f, err);
     if (st == QZ_OK) st = read_groups(&f, &all, err);
-    qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &all, .add = add };
+    qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &all, .state = &all, .add = add };
     m->expected_types = "F8_E4M3, I8 or packed I32 beside their scales, or F32, F16, BF16";
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     if (st == QZ_OK) st = describe(&r, &all, err);

@@ -63,6 +63,7 @@ qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tenso
             stretch(v, n, r, scale);
             for (size_t k = 0; k < n; k++) v[k] -= gain;
         }
+        if (s->blocks) qz_block_errors_row(s->blocks, y, r, u, v);
         for (size_t k = 0; k < n; k++) add(s, u[o.permuted && vector ? qz_item_source_row(&o.item, n, k) : k], v[k]);
     }
     qz_free(u);
@@ -100,7 +101,7 @@ static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *
                 continue;
             }
             const qz_diff_scale *scale = &folds.of[t - a->model->tensors]; /* side 0: what both have was seen there */
-            qz_diff_sums s = {0};
+            qz_diff_sums s = {.blocks = qz_block_errors_begin(&out->blocks, o) ? &out->blocks : NULL};
             QZ_TRY(qz_diff_compare(a, b, t, o, scale, &s, err));
             d->folded = scale->row || scale->col;
             out->folded += d->folded;

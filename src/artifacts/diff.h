@@ -3,7 +3,7 @@
 #ifndef QZ_ARTIFACTS_DIFF_H
 #define QZ_ARTIFACTS_DIFF_H
 #include "base/table.h"
-#include "artifacts/source.h"
+#include "artifacts/block_errors.h"
 
 typedef struct {
     const char *name;
@@ -20,6 +20,7 @@ typedef struct {
     size_t equal, unequal, missing; /* tensors; missing: in one of them only, or of another shape */
     double rms;                  /* over all tensors that both have */
     size_t folds, folded;        /* scales moved between operations: pairs, and tensors compared as products */
+    qz_block_errors blocks;      /* of b, where it has 4-bit floats */
     size_t facts;                /* rows of `other` that differ */
     qz_table other;              /* subject, a, b: configuration, metadata, tokenizer, template */
 } qz_diff;

@@ -3,7 +3,11 @@
 #define QZ_ARTIFACTS_DIFF_INT_H
 #include "artifacts/diff.h"
 
-typedef struct { double error, power, worst, largest; size_t different; } qz_diff_sums;
+typedef struct {
+    double error, power, worst, largest;
+    size_t different;
+    qz_block_errors *blocks; /* takes the blocks of b where it has some; NULL: not wanted */
+} qz_diff_sums;
 /* One tensor of both models; scale NULL: none. Norms under a scale are compared as gains. */
 qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
                           const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err);

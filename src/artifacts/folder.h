@@ -94,6 +94,7 @@ struct qz_folder_reader {
     const qz_st_dir *dir;
     const qz_folder_config *config;
     const void *options;              /* the scheme's own */
+    void *state;                      /* and what it counts on the way */
     /* Tensor t of file `file`: adds views to m->tensors (one at most) or does nothing if it belongs to another. */
     qz_status (*add)(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err);
 };

@@ -154,7 +154,8 @@ static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {
 
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
     qz_input_widths w;
-    *out = 0;
+    *out = it->scale_amax;
+    if (it->scale_amax > 0) return QZ_OK;
     if (p->model->loose) {
         const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
         const size_t n = qz_loose_merged(p->model, it->source, all);

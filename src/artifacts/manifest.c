@@ -200,6 +200,7 @@ qz_status qz_manifest_stage(const qz_artifact_writer *w, qz_error *err) {
                   "%zu,\n",
                   p->n_items, (unsigned long long)p->weight_bytes, p->bits_per_weight, p->n_fallbacks);
     put_summary(&s, p);
+    if (w->block_errors.len) qz_str_printf(&s, "  \"block_errors\": %s,\n", w->block_errors.ptr);
     put_list(&s, p);
     put_files(&s, w);
     qz_status st = !path || s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path)

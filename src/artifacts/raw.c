@@ -281,22 +281,60 @@ const char *qz_raw_shape(const qz_raw_tensor *t, char buf[64]) {
     return buf;
 }
 
-qz_status qz_raw_nonfinite(const qz_raw *r, size_t *tensor, uint64_t *element, size_t *read, qz_error *err) {
+/* A float beside codes that multiplies or divides them. */
+static bool is_scale(const char *name) {
+    static const char *const endings[] = {".weight_scale", ".weight_scale_inv", ".weight_scale_2", ".k_scale",
+                                          ".v_scale", ".input_scale", ".input_global_scale", ".weight_global_scale"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (qz_str_ends(name, endings[i])) return true;
+    return false;
+}
+
+/* Bytes of small floats that are no number: (byte & mask) == mask. 0: not such a tensor. */
+static unsigned nan_mask(const qz_raw_tensor *t) {
+    if (strcmp(t->type, "F8_E4M3") == 0) return 0x7f;
+    if (strcmp(t->type, "F8_E5M2") == 0) return 0x7c;
+    const bool powers = strcmp(t->type, "U8") == 0 && (is_scale(t->name) || qz_str_ends(t->name, "_scales"));
+    return powers || strcmp(t->type, "F8_E8M0") == 0 ? 0xff : 0;
+}
+
+static bool bytes_sound(const qz_raw_tensor *t, unsigned mask, uint64_t *element) {
+    const uint8_t *b = t->data;
+    for (*element = 0; *element < t->elems; ++*element)
+        if ((b[*element] & mask) == mask) return false;
+    return true;
+}
+
+static const char *floats_fault(const qz_raw_tensor *t, float *x, uint64_t *element) {
+    const qz_type_info *info = qz_type_get(t->decodes);
+    const bool scale = info->kind == QZ_KIND_FLOAT && is_scale(t->name);
+    for (uint64_t at = 0; at < t->elems; at += STEP) { /* blocks divide STEP */
+        const size_t n = (size_t)(t->elems - at < STEP ? t->elems - at : STEP);
+        info->decode((const uint8_t *)t->data + at / info->elems * info->bytes, n, x);
+        for (size_t k = 0; k < n; k++) {
+            *element = at + k;
+            if (!isfinite(x[k])) return "not finite";
+            if (scale && !(x[k] > 0)) return "a scale that is not above 0";
+        }
+    }
+    return NULL;
+}
+
+qz_status qz_raw_values(const qz_raw *r, qz_raw_fault *out, qz_error *err) {
     float *x = qz_alloc_array(STEP, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory decoding");
-    *tensor = r->n;
-    *read = 0;
+    *out = (qz_raw_fault){.tensor = r->n};
     for (size_t i = 0; i < r->n; i++) {
         const qz_raw_tensor *t = &r->tensors[i];
-        const qz_type_info *info = t->decodes < QZ_TYPE_COUNT ? qz_type_get(t->decodes) : NULL;
-        if (!info || !info->decode) continue;
-        ++*read;
-        for (uint64_t at = 0; at < t->elems && *tensor == r->n; at += STEP) { /* blocks divide STEP */
-            size_t n = (size_t)(t->elems - at < STEP ? t->elems - at : STEP);
-            info->decode((const uint8_t *)t->data + at / info->elems * info->bytes, n, x);
-            for (size_t k = 0; k < n && *tensor == r->n; k++)
-                if (!isfinite(x[k])) *tensor = i, *element = at + k;
-        }
+        const bool decodes = t->decodes < QZ_TYPE_COUNT && qz_type_get(t->decodes)->decode;
+        const unsigned mask = nan_mask(t);
+        uint64_t element = 0;
+        if (!decodes && !mask) continue;
+        out->read++;
+        if (out->what) continue;
+        if (decodes) out->what = floats_fault(t, x, &element);
+        else if (!bytes_sound(t, mask, &element)) out->what = "not finite";
+        if (out->what) out->tensor = i, out->element = element;
         if (t->data) qz_map_forget(t->data, (size_t)t->bytes);
     }
     qz_free(x);

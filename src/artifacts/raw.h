@@ -51,7 +51,9 @@ const char *qz_raw_reason(const qz_raw *r, const qz_error *why);
 void qz_raw_types(const qz_raw *r, qz_str *out);
 /* "[4096, 32]" */
 const char *qz_raw_shape(const qz_raw_tensor *t, char buf[64]);
-/* First tensor with a value that is not finite among those that decode: its index (r->n if none) and element;
- * *read counts them. */
-qz_status qz_raw_nonfinite(const qz_raw *r, size_t *tensor, uint64_t *element, size_t *read, qz_error *err);
+/* The first value that no writer makes among the tensors that decode (floats, blocks, FP8 codes, power-of-two scales):
+ * one that is not finite, or a scale of codes that is not above 0. tensor: r->n if there is none; read counts the
+ * tensors. */
+typedef struct { size_t tensor, read; uint64_t element; const char *what; } qz_raw_fault;
+qz_status qz_raw_values(const qz_raw *r, qz_raw_fault *out, qz_error *err);
 #endif

@@ -121,11 +121,11 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
         char buf[64];
         detail =
             qz_arena_printf(arena,
-                            "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros "
-                            "%zu%s",
+                            "%zu tensor%s not read: buffers %zu, scales of an FP8 cache %zu, copies of the tied "
+                            "embedding %zu, biases of zeros %zu%s",
                             m->n_left, m->n_left == 1 ? " is" : "s are", qz_leftovers_count(m, QZ_LEFT_BUFFER),
-                            qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS),
-                            qz_leftovers_mtp(m, buf));
+                            qz_leftovers_count(m, QZ_LEFT_CACHE), qz_leftovers_count(m, QZ_LEFT_TWIN),
+                            qz_leftovers_count(m, QZ_LEFT_ZEROS), qz_leftovers_mtp(m, buf));
         QZ_TRY(row(s, "parts", true, detail ? detail : ""));
     }
     if (m->head_untied)
@@ -155,21 +155,21 @@ static qz_status check_tokenizer(sheet *s, const char *path, const qz_model *m, 
 
 /* A container that is well-formed and none of our models: its structure, and the values of the types that decode. */
 static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, bool foreign, qz_arena *arena) {
-    size_t bad = 0, read = 0;
-    uint64_t element = 0;
+    qz_raw_fault fault;
     char *detail = qz_arena_printf(arena, "%s, %zu tensor%s, %llu bytes%s%s", r->container, r->n, qz_plural(r->n),
                                    (unsigned long long)r->tensor_bytes, foreign ? "; this program cannot run it: " : "",
                                    foreign ? qz_raw_reason(r, why) : "");
     QZ_TRY(row(s, foreign ? "structure" : "container", true, detail ? detail : ""));
     if (!foreign) QZ_TRY(row(s, "structure", false, why->text));
-    QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, s->err));
-    if (bad < r->n)
-        detail = qz_arena_printf(arena, "tensor '%s', element %llu is not finite", r->tensors[bad].name,
-                                 (unsigned long long)element);
+    QZ_TRY(qz_raw_values(r, &fault, s->err));
+    if (fault.what)
+        detail = qz_arena_printf(arena, "tensor '%s', element %llu is %s", r->tensors[fault.tensor].name,
+                                 (unsigned long long)fault.element, fault.what);
     else
-        detail = qz_arena_printf(arena, "%zu of %zu tensor%s decode to finite values%s", read, r->n, qz_plural(r->n),
-                                 read < r->n ? ", the others are of types that are not decoded" : "");
-    return row(s, "decode", bad == r->n, detail ? detail : "");
+        detail = qz_arena_printf(arena, "%zu of %zu tensor%s decode to finite values%s", fault.read, r->n,
+                                 qz_plural(r->n),
+                                 fault.read < r->n ? ", the others are of types that are not decoded" : "");
+    return row(s, "decode", fault.what == NULL, detail ? detail : "");
 }
 
 static qz_status open_sheet(qz_arena *arena, qz_table *table, qz_error *err) {

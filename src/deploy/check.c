@@ -51,6 +51,7 @@ static bool floats(const qz_scheme_spec *s) {
            qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->kind == QZ_KIND_FLOAT;
 }
 /* Not gpt-oss' own MXFP4: it was trained so, and nothing was lost. */
+#define MOST_LOST 1e-3 /* of FP4 blocks */
 static bool is_fp4(qz_deploy k) {
     return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4;
 }
@@ -114,6 +115,10 @@ void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
         qz_check_add(f, "CHK-REASON", "", "%.3g-bit weights for workload '%s'", bits_of(x, served), x->workload);
     if (is_fp4(served->kind) && !x->block_report)
         qz_check_add(f, "CHK-FP4", "", "%s, no per-block error is recorded", qz_deploy_get(served->kind)->title);
+    /* blocks far below the tensor's scale lose everything in any model; more than these are a fault */
+    if (is_fp4(served->kind) && x->block_report && x->blocks_lost > MOST_LOST * x->blocks)
+        qz_check_add(f, "CHK-FP4", "", "%s, %.0f of %.0f blocks lose everything (%.2f %%)",
+                     qz_deploy_get(served->kind)->title, x->blocks_lost, x->blocks, 100 * x->blocks_lost / x->blocks);
     /* 8 bits cost next to nothing and halve what decoding reads; training keeps more than the weights */
     const bool training = x->workload && strcasecmp(x->workload, "training") == 0;
     if (quantized && bits_of(x, served) < 8 && !training && x->params && x->params < 3000000000u && x->budget &&

@@ -25,7 +25,8 @@ typedef struct {
     bool artifact;                /* weights are here, not only a config */
     bool provenance;              /* manifest, quantizer or recipe recorded */
     const char *verified_with;    /* engines recorded in the manifest, NULL = none */
-    bool block_report;            /* FP4: per-block errors recorded */
+    bool block_report;            /* FP4: per-block errors recorded: */
+    double blocks, blocks_lost;   /* of these, blocks of which nothing is left */
     int adapter;                  /* 0 none, 1 there and documented, 2 there, base precision not documented,
                                    * 3 announced, none given */
     const char *workload;         /* "chat", "reasoning", "math", "code" …; NULL = not said */

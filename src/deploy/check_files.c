@@ -245,7 +245,10 @@ static void check_adapter(qz_check_job *j) {
 qz_status qz_check_files(qz_check_job *j, qz_error *err) {
     const json_t *q = json_object_get(j->root, "quantization_config");
     if (json_object_get(json_object_get(q, "meta"), "quantizer")) j->facts.provenance = true;
-    j->facts.block_report = json_object_get(j->manifest, "block_errors") != NULL;
+    const json_t *blocks = json_object_get(j->manifest, "block_errors");
+    j->facts.block_report = json_is_object(blocks);
+    j->facts.blocks = json_number_value(json_object_get(blocks, "blocks"));
+    j->facts.blocks_lost = json_number_value(json_object_get(blocks, "lost"));
     if (j->folder) check_index(j);
     if (j->root) check_config(j);
     QZ_TRY(check_tokenizer(j, err));

@@ -29,8 +29,7 @@ static void facts_of(qz_check_job *j, const qz_raw *r) {
 
 /* Scales of blocks, and finite values. */
 static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
-    size_t bad = 0, read = 0;
-    uint64_t element = 0;
+    qz_raw_fault fault;
     bool scale = false;
     for (size_t i = 0; i < r->n && !scale; i++) {
         const qz_raw_tensor *t = &r->tensors[i];
@@ -42,12 +41,13 @@ static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
         scale = qz_check_bad_scale(j, &v);
     }
     if (j->o.deep) return QZ_OK; /* qz_artifact_verify has decoded them */
-    QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, err));
-    if (bad < r->n)
-        qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[bad].name, "element %llu is not finite",
-                     (unsigned long long)element);
-    else if (read < r->n)
-        qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - read, r->n);
+    QZ_TRY(qz_raw_values(r, &fault, err));
+    if (fault.what)
+        qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[fault.tensor].name, "element %llu is %s",
+                     (unsigned long long)fault.element, fault.what);
+    else if (fault.read < r->n)
+        qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - fault.read,
+                     r->n);
     return QZ_OK;
 }
 

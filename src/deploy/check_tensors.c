@@ -112,7 +112,7 @@ static void check_leftovers(qz_check_job *j) {
     if (parts)
         qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts),
                      names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "", keys.len ? keys.ptr : "");
-    if (m->n_left > parts)
+    if (m->n_left > parts + qz_leftovers_count(m, QZ_LEFT_CACHE)) /* servers read those of a cache: CHK-CACHE */
         qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu%s",
                      qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN),
                      qz_leftovers_count(m, QZ_LEFT_ZEROS), qz_leftovers_mtp(m, buf));

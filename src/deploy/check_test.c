@@ -34,6 +34,8 @@ static const row rows[] = {
     {"CHK-REASON", true, {.spec = &gguf, .gguf = true, .level = "Q4_K_M", .bits_per_weight = 4.89, .workload = "code"}},
     {"CHK-REASON", false, {.spec = &gguf, .gguf = true, .level = "Q6_K", .bits_per_weight = 6.56, .workload = "code"}},
     {"CHK-FP4", true, {.spec = &fp4}}, {"CHK-FP4", false, {.spec = &fp4, .block_report = true}},
+    {"CHK-FP4", false, {.spec = &fp4, .block_report = true, .blocks = 1e6, .blocks_lost = 900}},
+    {"CHK-FP4", true, {.spec = &fp4, .block_report = true, .blocks = 1e6, .blocks_lost = 1100}},
     {"CHK-FP4", false, {.spec = &awq}},
     {"CHK-SMALL", true,
      {.spec = &awq, .params = 600000000, .float_bytes = 1200000000, .budget = 24000000000, .floats_fit = true}},

@@ -233,11 +233,22 @@ static bool ones(const qz_mended *x) {
     return true;
 }
 
+/* A scale that divides nothing: 0, below it, or no number. */
+static bool impossible(const qz_mended *x, float *value) {
+    for (size_t i = 0; i < qz_mended_elems(x); i++) {
+        *value = (float)qz_mended_at(x, i);
+        if (!(*value > 0) || !isfinite(*value)) return true;
+    }
+    return false;
+}
+
 static qz_status faulty_cache(qz_mending *m, qz_error *err) {
     static const char *const keys[] = { ".k_proj.weight", ".k_proj.weight_packed", ".qkv_proj.weight",
                                         ".qkv_proj.weight_packed" };
     size_t missing = 0, layers = 0;
     bool all_ones = true;
+    const char *wrong = NULL;
+    float value = 0, x = 0;
     m->cache = qz_arena_alloc(&m->arena, m->n, sizeof *m->cache);
     if (!m->cache) return no_memory(m, err);
     for (size_t i = 0, n0 = m->n; cache_wanted(m) && i < n0; i++) {
@@ -249,12 +260,17 @@ static qz_status faulty_cache(qz_mending *m, qz_error *err) {
         const qz_mended *k = cache_scale(m, attn, 'k'), *v = cache_scale(m, attn, 'v');
         missing += !k || !v;
         all_ones &= k && v && ones(k) && ones(v);
+        if (!wrong && ((k && impossible(k, &x)) || (v && impossible(v, &x)))) wrong = attn, value = x;
         m->cache[layers++] = attn;
     }
-    if (layers == 0 || (missing == 0 && !all_ones)) return QZ_OK;
+    if (layers == 0 || (missing == 0 && !all_ones && !wrong)) return QZ_OK;
     m->n_cache = layers;
     qz_fault *f;
     QZ_TRY(qz_fault_add(m, QZ_FAULT_CACHE, m->cache[0], missing ? missing : layers, &f, err));
+    if (wrong)
+        return qz_fault_text(m, &f->problem, err,
+                             "a scale of keys or values of '%s' is %g: expected a number above 0; servers divide by "
+                             "it", wrong, (double)value);
     if (missing)
         return qz_fault_text(m, &f->problem, err,
                              "the settings say an FP8 cache and %zu of %zu layers have no k_scale and v_scale: servers "

@@ -22,6 +22,7 @@ const char *qz_explain_nearest(const char *word) {
     qz_near near = {.word = word};
     for (size_t i = 0; i < N_WORDS; i++) (void)qz_near_see(&near, words[i].word);
     for (int l = 0; l < QZ_FTYPE_COUNT; l++) (void)qz_near_see(&near, qz_ftype_get((qz_ftype)l)->name);
+    for (int l = 0; l < QZ_LEVEL_COUNT; l++) (void)qz_near_see(&near, qz_level_get((qz_level)l)->name);
     qz_explain_code_names(&near);
     return near.best;
 }
@@ -32,6 +33,53 @@ static bool matches(const char *word, size_t i) {
     for (qz_piece p; qz_list_next(&list, &p);)
         if (qz_piece_is(p, word)) return true;
     return false;
+}
+
+/* What whole models weigh at a level. */
+static qz_status weigh_models(qz_explained *x, qz_level l) {
+    static const char *const models[] = {"llama-2-7b", "llama-3-8b", "llama-3-70b", "qwen3-4b"};
+    const bool gguf = qz_level_get(l)->kind == QZ_LEVEL_GGUF;
+    QZ_TRY(qz_explain_table(x, gguf ? "whole models: other tensors get other types"
+                                    : "whole models: embeddings, output matrix and norms stay in 16 bits",
+                            gguf ? "Model<|Bits/weight>|GB>|GiB>|Importance matrix<" : "Model<|Bits/weight>|GB>|GiB>"));
+    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
+        qz_shape *s = NULL;
+        qz_weighed w = {0};
+        QZ_TRY(qz_shape_builtin(models[k], &s, x->err));
+        qz_status st = qz_level_weigh(s, l, false, NULL, &w, x->err);
+        if (st == QZ_OK)
+            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f%s", s->name, w.bpw, (double)w.bytes / 1e9,
+                                (double)w.bytes / 1073741824.0,
+                                !gguf ? "" : w.imatrix_required ? "|required by the reference" : "|optional");
+        qz_shape_free(s);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
+}
+
+/* A level of coded matrices, by its whole name or the part behind the colon: ct:fp8_dynamic, w4g128. */
+static bool codes_level(const char *word, qz_level *out) {
+    for (int l = 0; l < QZ_LEVEL_COUNT; l++) {
+        const qz_level_info *i = qz_level_get((qz_level)l);
+        const char *colon = strchr(i->name, ':');
+        const bool named = strcasecmp(word, i->name) == 0 || (colon && strcasecmp(word, colon + 1) == 0);
+        if (i->kind != QZ_LEVEL_CODES || !named) continue;
+        *out = (qz_level)l;
+        return true;
+    }
+    return false;
+}
+
+static qz_status codes_word(qz_explained *x, qz_level l) {
+    const qz_level_info *i = qz_level_get(l);
+    char over[64];
+    if (i->group > 1) (void)snprintf(over, sizeof over, "%u weights", i->group);
+    else (void)snprintf(over, sizeof over, "%s", i->group ? "the tensor" : "a row");
+    qz_explain_say(x, "%s: %s", i->name, i->title);
+    qz_explain_say(x, "  layout    %u bits a weight; what shares a scale: %s", i->bits, over);
+    qz_explain_say(x, "  contract  %s: bits of weights (W) and of the linears' inputs (A) when served", i->contract);
+    qz_explain_say(x, "  see       'quantz explain engines' (who loads it), 'quantz quantize MODEL --to %s'", i->name);
+    return weigh_models(x, l);
 }
 
 /* A GGUF level: its block, its bits in real models, what it is for. */
@@ -50,7 +98,6 @@ static qz_status level_word(qz_explained *x, qz_ftype f) {
                 {"BF16", "conversion and baseline"},
                 {"Q4", "simple blocks, supported everywhere"},
                 {"Q5", "simple blocks, supported everywhere"}};
-    static const char *const models[] = {"llama-2-7b", "llama-3-8b", "llama-3-70b", "qwen3-4b"};
     const qz_ftype_info *i = qz_ftype_get(f);
     const qz_gguf_type *t = qz_gguf_type_get(i->type);
     const char *use = "special models";
@@ -63,21 +110,7 @@ static qz_status level_word(qz_explained *x, qz_ftype f) {
     qz_explain_say(x, "  layout  most tensors %s: %u weights in %u bytes, %.6g bits a weight", t->name, t->elems,
                    t->bytes, 8.0 * t->bytes / t->elems);
     qz_explain_say(x, "  use     %s", use);
-    QZ_TRY(qz_explain_table(x, "whole models: other tensors get other types",
-                            "Model<|Bits/weight>|GB>|GiB>|Importance matrix<"));
-    for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
-        qz_shape *s = NULL;
-        qz_weighed w = {0};
-        QZ_TRY(qz_shape_builtin(models[k], &s, x->err));
-        qz_status st = qz_level_weigh(s, (qz_level)(QZ_LEVEL_GGUF_F32 + (int)f), false, NULL, &w, x->err);
-        if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f|%s", s->name, w.bpw, (double)w.bytes / 1e9,
-                                (double)w.bytes / 1073741824.0,
-                                w.imatrix_required ? "required by the reference" : "optional");
-        qz_shape_free(s);
-        QZ_TRY(st);
-    }
-    return QZ_OK;
+    return weigh_models(x, (qz_level)(QZ_LEVEL_GGUF_F32 + (int)f));
 }
 
 qz_status qz_explain_word(qz_explained *x, const char *word, bool *found) {
@@ -90,6 +123,8 @@ qz_status qz_explain_word(qz_explained *x, const char *word, bool *found) {
         qz_explain_say(x, "%s", words[i].text);
         return QZ_OK;
     }
+    qz_level l;
+    if (codes_level(word, &l)) return codes_word(x, l);
     *found = false;
     return QZ_OK;
 }
@@ -99,7 +134,7 @@ qz_status qz_explain_glossary(qz_explained *x) {
         qz_explain_line(x, "%s%s", i ? "\n" : "", words[i].word);
         qz_explain_say(x, "%s", words[i].text);
     }
-    qz_explain_say(x, "\nGGUF levels are words too: 'quantz explain Q4_K_M'.");
+    qz_explain_say(x, "\nLevels are words too: 'quantz explain Q4_K_M', 'quantz explain ct:nvfp4'.");
     return QZ_OK;
 }
 

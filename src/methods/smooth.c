@@ -1,4 +1,5 @@
 #include "methods/smooth.h"
+#include "base/mathx.h"
 #include "base/size.h"
 #include <math.h>
 #include <string.h>
@@ -18,6 +19,14 @@ typedef struct {
     float *xq, *e, *yq;       /* the same sizes: of a try */
     float *s, *x_most, *w_most; /* [cols] */
 } smoothing;
+
+void qz_smooth_scales(const float *x_most, const float *w_most, size_t cols, double strength, float *s) {
+    for (size_t k = 0; k < cols; k++) {
+        const double w = fmax((double)w_most[k], 1e-5);
+        const double v = qz_pow((double)x_most[k], strength) / qz_pow(w, 1 - strength);
+        s[k] = x_most[k] > 0 && isfinite((float)v) ? fmaxf((float)v, 1e-5f) : 1;
+    }
+}
 
 static void release(smoothing *m) {
     qz_free(m->x);
@@ -89,9 +98,7 @@ static qz_status search(smoothing *m, float *best, double *plain, double *least,
     for (size_t i = 0; i < STEPS && !m->grid->fixed; i++) {
         const double a = 0.3 + 0.05 * (double)i;
         double loss;
-        qz_awq_scales(m->x_most, m->w_most, m->cols, a, m->s);
-        for (size_t k = 0; k < m->cols; k++)
-            if (!(m->x_most[k] > 0)) m->s[k] = 1; /* a dead column */
+        qz_smooth_scales(m->x_most, m->w_most, m->cols, a, m->s);
         if (m->in->fold.width) qz_awq_tie_heads(&m->in->fold, m->s, m->cols);
         QZ_TRY(loss_of(m, m->s, &loss, err));
         if (!(loss < *least)) continue;

@@ -14,6 +14,9 @@ typedef struct {
     const qz_input_stats *stats;       /* [QZ_STAGES] of this block's inputs */
 } qz_smooth_options;
 
+/* s [cols] of a strength, from the largest input and weight of each column, as the reference has it (section 3) but for
+ * columns without any input: 1. */
+void qz_smooth_scales(const float *x_most, const float *w_most, size_t cols, double strength, float *s);
 /* As qz_awq_block_scales; the report's ratio is the strength. */
 qz_status qz_smooth_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_smooth_options *o,
                                  float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err);

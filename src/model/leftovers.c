@@ -7,20 +7,23 @@
 
 enum { SHOWN = 3 };
 
-static const char *const buffers[] = {
-#define QZ_BUFFER(suffix) suffix,
+static const struct { const char *suffix; qz_left_kind kind; } buffers[] = {
+#define QZ_BUFFER(suffix) {suffix, QZ_LEFT_BUFFER},
+#define QZ_CACHE_SCALE(suffix) {suffix, QZ_LEFT_CACHE},
 #include "model/buffers.def"
 #undef QZ_BUFFER
+#undef QZ_CACHE_SCALE
 };
 
-static bool is_buffer(const char *name) {
+/* QZ_LEFT_PART: no buffer of any name. */
+static qz_left_kind buffer_of(const char *name) {
     const size_t n = strlen(name);
     for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
-        const size_t k = strlen(buffers[i]);
-        if (k > n || strcmp(name + n - k, buffers[i]) != 0) continue;
-        if (k == n || name[n - k - 1] == '.' || name[n - k - 1] == '_') return true;
+        const size_t k = strlen(buffers[i].suffix);
+        if (k > n || strcmp(name + n - k, buffers[i].suffix) != 0) continue;
+        if (k == n || name[n - k - 1] == '.' || name[n - k - 1] == '_') return buffers[i].kind;
     }
-    return false;
+    return QZ_LEFT_PART;
 }
 
 /* Decoder layer that a name stands in, -1 outside. */
@@ -122,7 +125,7 @@ static bool of_other_part(const qz_model *m, const char *name) {
 static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
     if (is_mtp(m, t->name)) return QZ_LEFT_MTP;
     if (of_other_part(m, t->name)) return QZ_LEFT_OTHER;
-    if (is_buffer(t->name)) return QZ_LEFT_BUFFER;
+    if (buffer_of(t->name) != QZ_LEFT_PART) return buffer_of(t->name);
     /* binding takes a head of its own values; one that fits and was not taken equals the embedding */
     if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows &&
         t->cols == m->embed->cols)
@@ -136,8 +139,7 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
         const char *name = m->left[i].name;
         m->left[i].kind = is_mtp(m, name)          ? QZ_LEFT_MTP
                           : of_other_part(m, name) ? QZ_LEFT_OTHER
-                          : is_buffer(name)        ? QZ_LEFT_BUFFER
-                                                   : QZ_LEFT_PART;
+                                                   : buffer_of(name);
         m->left[i].key = key_of(m, m->left[i].name);
         m->left[i].twin = twin_of(m, m->left[i].name);
     }
@@ -196,6 +198,7 @@ void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     qz_jw_open(w, "leftovers", '{');
     qz_jw_count(w, "parts", qz_leftovers_count(m, QZ_LEFT_PART));
     qz_jw_count(w, "buffers", qz_leftovers_count(m, QZ_LEFT_BUFFER));
+    qz_jw_count(w, "cache_scales", qz_leftovers_count(m, QZ_LEFT_CACHE));
     qz_jw_count(w, "head_copies", qz_leftovers_count(m, QZ_LEFT_TWIN));
     qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
     const size_t mtp = qz_leftovers_count(m, QZ_LEFT_MTP);
@@ -290,6 +293,12 @@ static void say(qz_run *run, const qz_model *m) {
         qz_info_once(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
+    const size_t scales = qz_leftovers_count(m, QZ_LEFT_CACHE);
+    if (scales)
+        qz_warn_once(run,
+                     "%s: %zu scales of an FP8 cache are not used here (the cache is float), and what is made from "
+                     "this model does not keep them ('quantz quantize … --calib' with +kv makes them anew)",
+                     m->path, scales);
     say_ids(run, m);
     if (m->head_untied)
         qz_warn_once(run,

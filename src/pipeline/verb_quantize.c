@@ -123,6 +123,11 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
     if (p->importance_json) qz_jw_raw(&w, "importance", p->importance_json);
     if (p->importance_json) qz_jw_count(&w, "importance_tensors", p->importance_tensors);
     if (p->importance_json) qz_jw_count(&w, "importance_covered", p->importance_covered);
+    if (p->sharing.linears) {
+        qz_jw_key(&w, "shared_scales");
+        qz_sharing_json(&p->sharing, s);
+    }
+    if (p->block_json) qz_jw_raw(&w, "block_errors", p->block_json);
     qz_jw_key(&w, "output_error");
     qz_output_error_json(&p->output_error, s);
     qz_jw_key(&w, "calibration_accepted");
@@ -156,6 +161,8 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
             qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain,
                           qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
+        qz_sharing_line(&p->sharing, &s);
+        if (p->block_text) qz_str_printf(&s, "  %s\n", p->block_text);
         if (p->accepted) qz_str_puts(&s, "  ");
         qz_accepted_line(p->accepted, &s);
         if (p->accepted) qz_str_putc(&s, '\n');

@@ -215,7 +215,7 @@ static qz_status report_made(releasing *j, qz_error *err) {
                                     .proof_text = p->proof_text, .note = p->note,
                                     .importance_tensors = p->importance_tensors,
                                     .importance_covered = p->importance_covered,
-                                    .output_error = &p->output_error};
+                                    .block_errors = p->block_json, .output_error = &p->output_error};
     }
     j->rep.made = made;
     return QZ_OK;

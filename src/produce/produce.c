@@ -19,6 +19,8 @@
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
     qz_free(p->accepted);
+    qz_free(p->block_text);
+    qz_free(p->block_json);
     qz_output_error_release(&p->output_error);
     qz_free(p->importance_json);
     qz_free(p->summary);
@@ -402,6 +404,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
         st = qz_proof_check(run, &k.proof, s, partial, o->proof_data, out, err);
         if (st != QZ_OK) qz_artifact_writer_discard(k.w);
     }
+    if (st == QZ_OK) st = qz_sharing_measure(run, plan, &out->sharing, err);
     if (st == QZ_OK) st = qz_artifact_writer_commit(k.w, err);
     qz_artifact_writer_free(k.w);
     qz_proof_release(&k.proof);

@@ -9,6 +9,7 @@
 #include "formats/imatrix.h"
 #include "report/output_error.h"
 #include "produce/recipe.h"
+#include "produce/sharing.h"
 #include "artifacts/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
@@ -49,6 +50,8 @@ typedef struct {
                                                     * and those that have some */
     qz_output_error output_error;      /* of each linear that was coded in this run, and of all */
     char *accepted;                    /* owned; findings about the calibration data that --accept let pass, or NULL */
+    char *block_text, *block_json;     /* owned; errors of FP4 blocks (block_errors.h), or NULL */
+    qz_sharing sharing;                /* what shared scales cost */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
     char *summary, *summary_json;      /* owned; "N of M weights in k bits …; kept: …" */
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */

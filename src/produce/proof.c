@@ -1,5 +1,6 @@
 #include "produce/proof.h"
 #include "artifacts/artifact.h"
+#include "artifacts/block_errors.h"
 #include "artifacts/loose.h"
 #include "artifacts/open.h"
 #include "base/hash.h"
@@ -342,6 +343,21 @@ qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *par
     return QZ_OK;
 }
 
+/* What single blocks lose, which no mean shows. */
+static qz_status measure_blocks(const qz_proof *p, const qz_source *s, qz_model *m, qz_produced *out, qz_error *err) {
+    qz_block_errors e;
+    qz_str text = {0}, json = {0};
+    QZ_TRY(qz_block_errors_of(p->plan, s, m, &e, err));
+    if (e.blocks == 0) return QZ_OK;
+    qz_block_errors_text(&e, &text);
+    qz_block_errors_json(&e, &json);
+    out->block_text = text.ptr;
+    out->block_json = json.failed ? NULL : qz_strdup(json.ptr);
+    if (p->writer && !json.failed) qz_artifact_writer_block_errors(p->writer, &json);
+    qz_str_release(&json);
+    return !text.failed && out->block_json ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+}
+
 qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
                          qz_produced *out, qz_error *err) {
     qz_model *m = NULL;
@@ -353,6 +369,7 @@ qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, con
     QZ_TRY(qz_artifact_open(&silent, partial, &m, err));
     qz_status st = qz_artifact_as_planned(p->plan, partial, err);
     if (st == QZ_OK) st = qz_proof_compare(p, m, partial, err);
+    if (st == QZ_OK) st = measure_blocks(p, s, m, out, err);
     if (st == QZ_OK && silent.loose) qz_proof_not_run(s, out);
     else if (st == QZ_OK) st = qz_proof_text(run, s, m, data, out, err);
     qz_model_free(m);

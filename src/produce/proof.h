@@ -40,6 +40,7 @@ qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err);
 qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *partial, qz_error *err);
 /* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, proof_text, greedy): of the
  * file `data`, calibration or evaluation, where it is given, else a bundled one. */
+/* Blocks of FP4 are measured against the source (out->block_text; the manifest takes them). */
 qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
                          qz_produced *out, qz_error *err);
 /* What the KL of so few tokens says, and what it does not: behind the figure in text, proof_note in JSON. */

@@ -82,7 +82,10 @@ static qz_status cache(qz_repair *j, const qz_source *s, qz_mending *m, qz_error
 
 qz_status qz_repair_measure(qz_repair *j, const char *path, qz_mending *m, qz_error *err) {
     qz_source s = {0};
-    QZ_TRY(qz_source_open(j->run, path, &s, err));
+    qz_run silent = *j->run; /* the folder is not whole yet, nor under its last name */
+    silent.log = NULL;
+    silent.hook = NULL;
+    QZ_TRY(qz_source_open(&silent, path, &s, err));
     qz_status st = qz_source_hash(j->run, &s, err);
     if (st == QZ_OK) st = inputs(j, &s, m, err);
     if (st == QZ_OK) st = cache(j, &s, m, err);

@@ -29,6 +29,8 @@ static void print_head(const qz_check_job *j, qz_str *s) {
     char format[128], text[512], label[64];
     size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", architecture(j),
                                 (double)j->facts.params / 1e9, format_text(j, format));
+    if (j->folder && j->weight_files == 0 && n < sizeof text)
+        n += (size_t)snprintf(text + n, sizeof text - n, "; no weights here: the configuration alone is judged");
     if (j->target.engine != QZ_RUNTIME_NONE && n < sizeof text)
         n += (size_t)snprintf(text + n, sizeof text - n, "; for %s", qz_runtime_label(j->target.engine, label));
     if (j->target.tp > 1 && n < sizeof text)

@@ -59,6 +59,10 @@ static void json(const qz_diff *d, const qz_source *const side[2], const qz_tabl
     qz_jw_count(&w, "folds", d->folds);
     qz_jw_count(&w, "folded", d->folded);
     for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", &w);
+    if (d->blocks.blocks) {
+        qz_jw_key(&w, "block_errors");
+        qz_block_errors_json(&d->blocks, s);
+    }
     json_table(&w, "tensor_table", tensors);
     json_table(&w, "other", &d->other);
     qz_jw_end(&w);
@@ -86,6 +90,8 @@ qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const 
                           "the loss\n",
                           d->folds, d->folds == 1 ? " was" : "s were", d->folded);
         if (t.n_rows) qz_table_text(&t, s);
+        qz_block_errors_text(&d->blocks, s);
+        if (s->len && s->ptr[s->len - 1] != '\n') qz_str_putc(s, '\n');
         if (d->facts) qz_table_text(&d->other, s);
         else qz_str_puts(s, "configuration, metadata, tokenizer and chat template are equal\n");
     }

@@ -167,8 +167,8 @@ static void shape_lines(const qz_source *s, qz_str *out) {
 /* What is stored and not used, keys that nothing reads, and flags that the data contradict. */
 static void leftover_lines(const qz_model *m, qz_str *out) {
     static const struct { qz_left_kind kind; const char *label; } rows[] = {
-        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"},
-        {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"},
+        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_CACHE, "cache scales"},
+        {QZ_LEFT_TWIN, "tied twice"}, {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"},
         {QZ_LEFT_OTHER, "images, sound"}};
     const qz_config_keys *k = &m->config.keys;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

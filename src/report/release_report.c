@@ -226,6 +226,7 @@ static void json_made(const qz_release_made *p, qz_json_writer *w) {
     qz_jw_real(w, "proof_kl", p->self_kl);
     qz_jw_text(w, "proof_text", p->proof_text);
     qz_jw_text(w, "proof_greedy", p->greedy);
+    if (p->block_errors) qz_jw_raw(w, "block_errors", p->block_errors);
     qz_jw_key(w, "output_error");
     qz_output_error_json(p->output_error, w->out);
 }

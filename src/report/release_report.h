@@ -11,6 +11,7 @@ typedef struct {
     size_t importance_tensors, importance_covered; /* tensors that an importance matrix
                                                     * decides, and those that had one */
     const char *greedy, *proof_text, *note;
+    const char *block_errors;          /* JSON (artifacts/block_errors.h); NULL: none */
     const qz_output_error *output_error;
 } qz_release_made;
 
