@@ -233,7 +233,7 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     f32(w, "rope.freq_base", c->rope.theta);
     if (gemma3 || c->rope.local_theta > 0)
         f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
-    f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
+    f32(w, f->eps_key ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
     qz_gguf_put_expert_counts(c, w->arch, w->m);
     u32(w, "attention.key_length", latent ? c->latent.kv_rank + c->latent.rope : c->head_dim);
     u32(w, "attention.value_length", latent ? c->latent.kv_rank : c->head_dim);
@@ -247,7 +247,11 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (f->gguf_window_list && c->sliding_window)
         qz_gguf_put_bools(w->m, k(w, "attention.sliding_window_pattern"), c->layer_sliding, c->layers);
     /* without tokens the loader needs the number */
-    if (llama || latent || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
+    if (f->rope_sliding_only) {
+        u32(w, "rope.dimension_count", c->rotary_dim);
+        if (c->rope.kind == QZ_ROPE_NONE) qz_gguf_put_str(w->m, k(w, "rope.scaling.type"), "none");
+    }
+    if (llama || latent || f->rope_sliding_only || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
     if (c->rope.kind == QZ_ROPE_YARN && c->rope.mscale_all_dim != 0 && f->gguf_log_mul > 0)
         f32(w, "rope.scaling.yarn_log_multiplier", f->gguf_log_mul * c->rope.mscale_all_dim);
@@ -497,6 +501,7 @@ static qz_status read_options(reader *r, qz_config *c) {
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
         QZ_TRY(read_pattern(r, c));
     }
+    for (size_t l = 0; f->rope_sliding_only && l < c->layers; l++) c->layer_no_rope[l] = !c->layer_sliding[l];
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
         for (size_t l = 0; f->every[i] && l < c->layers; l++)
             qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
@@ -560,7 +565,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->kv_heads = c->heads;
     if (qz_gguf_key(g, rk(&r, "attention.head_count_kv")))
         QZ_TRY(uniform(&r, "attention.head_count_kv", c->layers, &c->kv_heads));
-    QZ_TRY(qz_gguf_f64(g, rk(&r, "attention.layer_norm_rms_epsilon"), true, &c->rms_norm_eps, err));
+    const bool mean = qz_family_get(c->family)->eps_key != NULL;
+    QZ_TRY(qz_gguf_f64(g, rk(&r, mean ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"), true,
+                       &c->rms_norm_eps, err));
     c->head_dim = c->heads ? c->hidden_size / c->heads : 0;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.key_length"), false, &c->head_dim, err));
     uint64_t value_dim = c->head_dim;

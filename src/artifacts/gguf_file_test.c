@@ -230,6 +230,7 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/olmo2");
     check_reference("tests/golden/zoo/olmo3");
     check_reference("tests/golden/zoo/deepseek_v3");
+    check_reference("tests/golden/zoo/cohere2");
     check_reference("tests/golden/zoo/gpt_oss");
     check_file("tests/golden/zoo/qwen3_5", "BF16", TYPE_COLUMN); /* the reference quantizes none */
     check_reference("tests/golden/zoo/phimoe");

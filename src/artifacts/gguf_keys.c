@@ -72,7 +72,7 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
     for (int i = 0; i < QZ_NUMBERS; i++)
-        if (strcmp(qz_number_get(i)->gguf, suffix) == 0) return f->numbers[i] > 0;
+        if (strcmp(qz_number_get(i)->gguf, suffix) == 0 && f->numbers[i] > 0) return true;
     return false;
 }
 

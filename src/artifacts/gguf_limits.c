@@ -11,6 +11,7 @@ typedef struct {
     bool q_is_hidden;                  /* rows of q are as many as hidden */
     bool no_tie;                       /* does not take the embedding for an output matrix */
     bool norm_bias;                    /* biases of norms and of the output matrix */
+    bool window;                       /* some layers slide */
     bool caps;                         /* divides by both caps, whatever they are */
 } loader;
 static const loader loaders[] = {
@@ -22,7 +23,7 @@ static const loader loaders[] = {
     { "smollm3", .head = true }, { "glm4moe", .head = true }, { "qwen35", .head = true },
     { "granite", .head = true, .q_is_hidden = true },
     { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
-    { "deepseek2", .head = true }, { "mistral4", .head = true },
+    { "cohere2", .q_is_hidden = true, .window = true }, { "deepseek2", .head = true }, { "mistral4", .head = true },
     { "olmo2", .head = true, .no_tie = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
@@ -72,6 +73,7 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
           "mscale other than mscale_all_dim" },
         { c->latent.kv_rank && c->rope.attention_factor != 0 && c->rope.attention_factor != 1,
           "attention_factor with latent attention" },
+        { a->window && !c->sliding_window, "layers without a window alone" },
         { c->tie_embeddings && a->no_tie, "an output matrix that is the embedding (tied)" },
         { (c->norm_bias || c->head_bias) && !a->norm_bias, "biases of norms or of the output matrix" },
         { !c->tie_embeddings && !a->head, "an output matrix that is not tied to the embedding" },

@@ -196,7 +196,8 @@ static size_t tensors_of_model(const qz_config *c, char names[MAX_TENSORS][64], 
 static void uses_are_the_names(void **unused) {
     (void)unused;
     static const char *const models[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe",
-                                          "smollm3", "granite", "ministral3", "olmo2", "olmo3", "deepseek_v3" };
+                                          "smollm3", "granite", "ministral3", "olmo2", "olmo3",
+                                          "deepseek_v3", "cohere2" };
     static qz_mix_tensor t[MAX_TENSORS], named[MAX_TENSORS];
     static qz_mix_choice a[MAX_TENSORS], b[MAX_TENSORS];
     static char names[MAX_TENSORS][64];

@@ -92,7 +92,7 @@ static void put_all(writer *w, const qz_config *c) {
     count(w, "num_key_value_heads", c->kv_heads);
     count(w, "max_position_embeddings", c->max_position);
     if (f->head_dim || c->head_dim * c->heads != c->hidden_size) count(w, "head_dim", c->head_dim);
-    put(w, "rms_norm_eps", real(c->rms_norm_eps));
+    if (*qz_eps_key(f)) put(w, qz_eps_key(f), real(c->rms_norm_eps));
     put(w, "tie_word_embeddings", json_boolean(c->tie_embeddings));
     put(w, f->act == QZ_ACT_SILU ? "hidden_act" : "hidden_activation",
         json_string(f->act == QZ_ACT_SILU ? "silu" : "gelu_pytorch_tanh"));

@@ -183,7 +183,7 @@ static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size
             QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
         income(p, group->sub, FLOAT, x, at, n);
         income(p, group->sub, QUANT, mixer ? y : in, at, n);
-        for (int s = 0; mixer && p->held[s] && s < STREAMS; s++)
+        for (int s = 0; mixer && s < STREAMS && p->held[s]; s++)
             memcpy(p->held[s] + at, p->norm[s], n * p->hidden * sizeof *x);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     }

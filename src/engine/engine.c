@@ -305,6 +305,7 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
     for (size_t t = 0; e->head_bias && t < n; t++) qz_add_rows(logits + t * vocab, e->head_bias, vocab);
     const qz_config *c = &e->model->config;
     for (size_t i = 0; c->logit_divisor > 0 && i < n * c->vocab_size; i++) logits[i] /= (float)c->logit_divisor;
+    if (c->logit_scale > 0) qz_scale_row(logits, n * (size_t)c->vocab_size, (float)c->logit_scale);
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);
     if (qz_mm_all_finite(e->mm, logits, n * c->vocab_size)) return QZ_OK;
     QZ_TRY(qz_model_check_finite(NULL, e->model, err));

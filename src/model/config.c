@@ -438,7 +438,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_json_u64(root, "num_hidden_layers", name, &c->layers, err));
     QZ_TRY(qz_json_u64(root, "num_attention_heads", name, &c->heads, err));
     QZ_TRY(qz_json_u64(root, "max_position_embeddings", name, &c->max_position, err));
-    QZ_TRY(qz_json_f64(root, "rms_norm_eps", name, &c->rms_norm_eps, err));
+    if (*qz_eps_key(f)) QZ_TRY(qz_json_f64(root, qz_eps_key(f), name, &c->rms_norm_eps, err));
     QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));
     c->kv_heads = json_object_get(root, "num_key_value_heads") == NULL && f->kv_heads ? f->kv_heads : c->heads;
     QZ_TRY(qz_json_u64(root, "num_key_value_heads", name, &c->kv_heads, err));
@@ -477,6 +477,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_config_latent(root, name, f, c, err));
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
+    for (size_t l = 0; f->rope_sliding_only && l < c->layers; l++) c->layer_no_rope[l] = !c->layer_sliding[l];
     QZ_TRY(read_dtype(root, name, c, err));
     qz_keys_judge(root, f, QZ_KEYS_ROOT, c);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, c);

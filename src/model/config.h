@@ -176,6 +176,8 @@ typedef struct {
     bool mtp;                         /* layers behind the last predict more tokens (num_nextn_predict_layers) */
     bool rope_pairs;                  /* pairs (2j, 2j+1) in checkpoints too; of latent attention the default of
                                        * rope_interleave */
+    const char *eps_key;              /* of the eps of norms; NULL: rms_norm_eps, "": it is always the row's */
+    bool rope_sliding_only;           /* only layers with a window have rotary positions */
     bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
     bool head_bias_key, rope_mscale;  /* lm_head_bias; longrope's short_mscale and long_mscale are read */
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
@@ -207,6 +209,7 @@ typedef struct {
 } qz_family_info;
 
 const qz_family_info *qz_family_get(qz_family f);
+static inline const char *qz_eps_key(const qz_family_info *f) { return f->eps_key ? f->eps_key : "rms_norm_eps"; }
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
 /* QZ_EUNSUPPORTED: no row is called model_type; names file and the nearest row, and says where only `plan`

@@ -151,7 +151,7 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"mtp_use_dedicated_embeddings", f->mtp},
         {"full_attention_interval", state}, {"linear_num_key_heads", state}, {"linear_num_value_heads", state},
         {"linear_key_head_dim", state}, {"linear_value_head_dim", state}, {"linear_conv_kernel_dim", state},
-        {"rope_interleave", f->mixer == QZ_KIND_LATENT},
+        {"rope_interleave", f->mixer == QZ_KIND_LATENT}, {"layer_norm_eps", f->eps_key != NULL},
         {"q_lora_rank", f->mixer == QZ_KIND_LATENT}, {"kv_lora_rank", f->mixer == QZ_KIND_LATENT},
         {"qk_nope_head_dim", f->mixer == QZ_KIND_LATENT}, {"qk_rope_head_dim", f->mixer == QZ_KIND_LATENT},
         {"qk_head_dim", f->mixer == QZ_KIND_LATENT}, {"v_head_dim", f->mixer == QZ_KIND_LATENT}};
@@ -378,7 +378,7 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
         {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads},
         {"head_dim", f->head_dim > 0, (double)c->head_dim},
         {"max_position_embeddings", true, (double)c->max_position},
-        {"rms_norm_eps", true, c->rms_norm_eps},
+        {qz_eps_key(f), *qz_eps_key(f), c->rms_norm_eps},
         {"rope_theta", !theta, c->rope.theta},
         {"rope_local_base_freq", local, c->rope.local_theta},
         /* null: none */
