@@ -67,6 +67,8 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/qwen2"); /* biases, tied */
     same_logits("tests/golden/zoo/qwen3"); /* q and k norms */
     same_logits("tests/golden/zoo/granite"); /* multipliers */
+    same_logits("tests/golden/zoo/qwen3_5_moe"); /* experts, value heads of which a key head has three */
+    same_logits("tests/golden/zoo/qwen3_next"); /* projections of a delta net in one matrix */
     same_logits("tests/golden/zoo/qwen3_5"); /* value heads in another order, decays as rates, gated attention */
     same_logits("tests/golden/zoo/olmo2"); /* norms behind alone, of all heads */
     same_logits("tests/golden/zoo/olmo3"); /* yarn on full layers alone */

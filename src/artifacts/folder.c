@@ -221,6 +221,12 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint",
                        m->path);
+    for (size_t l = 0; l < m->config.layers; l++)
+        if (m->config.layer_mixer[l] == QZ_KIND_DELTA_GATED)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "projections taken apart: model '%s', layer %zu: expected linear_attn.in_proj_qkvz as "
+                           "checkpoints store it, found it as two; start from the checkpoint",
+                           m->path, l);
     QZ_TRY(qz_module_rules_check(&out->spec, m, err));
     QZ_TRY(qz_module_rules_note(out, arena, err));
     if (m->loose) QZ_TRY(qz_loose_items(kind, out, arena, err));

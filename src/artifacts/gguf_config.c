@@ -221,7 +221,7 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "block_count", c->layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
-    u32(w, "feed_forward_length", c->intermediate_size);
+    if (f->intermediate) u32(w, "feed_forward_length", c->intermediate_size);
     u32(w, "attention.head_count", c->heads);
     u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads); /* there all heads share what is kept of a token */
     put_scaling(w, c);
@@ -443,7 +443,8 @@ static qz_status read_delta(reader *r, qz_config *c) {
         {"ssm.time_step_rank", &c->delta.v_heads}, {"ssm.inner_size", &c->delta.v_dim}};
     const uint8_t *recurrent = NULL;
     size_t n = 0;
-    if (!qz_kind_get(f->mixer)->state) return QZ_OK;
+    const qz_kind_id mixer = f->mixer == QZ_KIND_DELTA ? QZ_KIND_DELTA_GATED : f->mixer; /* as this container has it */
+    if (!qz_kind_get(mixer)->state) return QZ_OK;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         QZ_TRY(qz_gguf_u64(r->g, rk(r, rows[i].suffix), true, rows[i].to, r->err));
     if (c->delta.v_heads == 0 || c->delta.v_dim % c->delta.v_heads)
@@ -458,13 +459,13 @@ static qz_status read_delta(reader *r, qz_config *c) {
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "full_attention_interval"), false, &c->delta.interval, r->err));
     for (size_t l = 0; l < c->layers; l++)
         c->layer_mixer[l] = (uint8_t)(c->delta.interval && (l + 1) % c->delta.interval == 0 ? QZ_KIND_ATTENTION
-                                                                                           : f->mixer);
+                                                                                           : mixer);
     QZ_TRY(qz_gguf_array(r->g, rk(r, "attention.recurrent_layers"), QZ_GGUF_BOOL, false, &recurrent, &n, r->err));
     if (recurrent && n != c->layers)
         return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu",
                        r->g->path, r->key, (unsigned long long)c->layers, n);
     for (size_t l = 0; recurrent && l < c->layers; l++)
-        c->layer_mixer[l] = (uint8_t)(recurrent[l] ? f->mixer : QZ_KIND_ATTENTION);
+        c->layer_mixer[l] = (uint8_t)(recurrent[l] ? mixer : QZ_KIND_ATTENTION);
     return QZ_OK;
 }
 
@@ -560,7 +561,8 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
                        g->path, r.key, QZ_MAX_LAYERS, (unsigned long long)c->layers);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
-    QZ_TRY(uniform(&r, "feed_forward_length", c->layers, &c->intermediate_size));
+    if (qz_family_get(c->family)->intermediate)
+        QZ_TRY(uniform(&r, "feed_forward_length", c->layers, &c->intermediate_size));
     QZ_TRY(uniform(&r, "attention.head_count", c->layers, &c->heads));
     c->kv_heads = c->heads;
     if (qz_gguf_key(g, rk(&r, "attention.head_count_kv")))

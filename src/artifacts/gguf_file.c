@@ -9,6 +9,7 @@
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "model/kinds.h"
 #include "model/steps.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,12 +65,42 @@ static qz_status keep_parts(qz_artifact_plan *p, qz_error *err) {
     return QZ_OK;
 }
 
+/* A matrix that GGUF stores as two: q, k and v of all key heads, and the gates, which stand head by head in the source
+ * (formats/families-2.md section 13). The item's becomes the first of them, `rest` the other. */
+static qz_status take_apart(const qz_config *c, const qz_site *s, qz_arena *arena, qz_artifact_item *it,
+                            qz_artifact_item *rest, qz_error *err) {
+    const size_t nk = (size_t)c->delta.k_heads, dk = (size_t)c->delta.k_dim, values = (size_t)s->rest_rows / nk,
+                 group = 2 * (dk + values), parts[] = {dk, dk, values, values};
+    uint32_t *from = qz_arena_alloc(arena, it->rows, sizeof *from);
+    qz_tensor_view *v = qz_arena_alloc(arena, 2, sizeof *v);
+    char *name = qz_arena_printf(arena, "blk.%ld.%s.weight", it->layer, s->gguf_rest);
+    if (!from || !v || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", it->name);
+    for (size_t p = 0, n = 0, at = 0; p < 4; at += parts[p++])
+        for (size_t g = 0; g < nk; g++)
+            for (size_t r = 0; r < parts[p]; r++) from[n++] = (uint32_t)(g * group + at + r);
+    const size_t rest_rows = (size_t)s->rest_rows, first = it->rows - rest_rows;
+    v[0] = v[1] = *it->source;
+    v[0].row_from = from, v[0].rows = first, v[0].bytes = v[0].bytes / it->rows * first;
+    v[1].row_from = from + first, v[1].rows = rest_rows, v[1].bytes = v[1].bytes / it->rows * rest_rows;
+    /* as they are named when the file is opened */
+    const qz_linear_row *apart = qz_kind_get(QZ_KIND_DELTA_GATED)->linears;
+    for (size_t i = 0; i < 2; i++) {
+        v[i].name = qz_arena_printf(arena, "model.layers.%ld.%s.weight", it->layer, apart[i].name);
+        if (!v[i].name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", it->name);
+    }
+    *rest = *it;
+    it->source = &v[0], it->name = v[0].name, it->rows = first;
+    rest->source = &v[1], rest->name = v[1].name, rest->rows = rest_rows, rest->out_name = name;
+    rest->use = QZ_USE_OTHER;
+    return QZ_OK;
+}
+
 static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     qz_slot *slots = NULL;
     size_t n = 0;
     const qz_config *c = &m->config;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    out->items = qz_arena_calloc(arena, n + 2 + qz_gguf_head_items(c), sizeof *out->items);
+    out->items = qz_arena_calloc(arena, n + (size_t)c->layers + 2 + qz_gguf_head_items(c), sizeof *out->items);
     if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     for (size_t i = 0; i < n; i++) {
         const qz_tensor_view *t = slots[i].t;
@@ -93,6 +124,8 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
             it->expert = slots[i].expert;
         }
         if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+        if (site && site->site.gguf_rest && !slots[i].bias)
+            QZ_TRY(take_apart(c, &site->site, arena, it, &out->items[out->n_items++], err));
     }
     if (c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors) {
         float *factors = qz_arena_alloc(arena, (size_t)c->head_dim / 2, sizeof *factors);

@@ -232,6 +232,8 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/deepseek_v3");
     check_reference("tests/golden/zoo/cohere2");
     check_reference("tests/golden/zoo/gpt_oss");
+    check_reference("tests/golden/zoo/qwen3_5_moe");
+    check_reference("tests/golden/zoo/qwen3_next");
     check_file("tests/golden/zoo/qwen3_5", "BF16", TYPE_COLUMN); /* the reference quantizes none */
     check_reference("tests/golden/zoo/phimoe");
 }

@@ -21,6 +21,7 @@ static const loader loaders[] = {
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
     { "smollm3", .head = true }, { "glm4moe", .head = true }, { "qwen35", .head = true },
+    { "qwen35moe", .head = true }, { "qwen3next", .head = true },
     { "granite", .head = true, .q_is_hidden = true },
     { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
     { "cohere2", .q_is_hidden = true, .window = true }, { "deepseek2", .head = true }, { "mistral4", .head = true },

@@ -138,7 +138,10 @@ static bool read_kinds(qz_input_widths *w, const json_t *list, qz_sub sub) {
 static bool widths_in_range(const qz_input_widths *w) {
     bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->wide[QZ_WIDE_HIDDEN] <= 1u << 20 &&
               w->experts <= QZ_MAX_EXPERTS && (w->experts == 0) == (w->wide[QZ_WIDE_EXPERT] == 0);
-    for (int i = 0; i < QZ_WIDES; i++) ok = ok && w->wide[i] <= 1u << 22 && (w->wide[i] || !always((qz_wide)i));
+    for (int i = 0; i < QZ_WIDES; i++) {
+        const bool none = i == QZ_WIDE_FFN && w->experts; /* nothing but experts; read_layers looks at each layer */
+        ok = ok && w->wide[i] <= 1u << 22 && (w->wide[i] || none || !always((qz_wide)i));
+    }
     return ok;
 }
 

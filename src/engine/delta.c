@@ -177,6 +177,21 @@ qz_status qz_step_delta_split(qz_engine *e, const qz_place *at, const float *h, 
     return mix(&j, n, y, QZ_DELTA_SPLIT_OUT, err);
 }
 
+/* As qz_step_delta, its first matrix taken apart. */
+qz_status qz_step_delta_gated(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    float *const *out = e->step.linear + QZ_DELTA_GATED_QKV;
+    const size_t nk = (size_t)c->delta.k_heads, dk = (size_t)c->delta.k_dim, dv = (size_t)c->delta.v_dim,
+                 nv = (size_t)c->delta.v_heads, share = nv / nk, rows = 2 * nk * dk + nv * dv;
+    QZ_TRY(qz_step_input(e, at, QZ_DELTA_GATED_QKV, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_DELTA_GATED_QKV, 3}, h, n, out, err));
+    delta_job j = {.e = e, .at = at, .share = share,
+                   .q = {out[0], rows, 0, dk, 0}, .k = {out[0], rows, nk * dk, dk, 0},
+                   .v = {out[0], rows, 2 * nk * dk, share * dv, dv}, .z = {out[1], nv * dv, 0, share * dv, dv},
+                   .b = {out[2], 2 * nv, 0, 2 * share, 1}, .a = {out[2], 2 * nv, share, 2 * share, 1}};
+    return mix(&j, n, y, QZ_DELTA_GATED_OUT, err);
+}
+
 /* All of a key head side by side: its query, key, values and gates; its β and decays. */
 qz_status qz_step_delta(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
     const qz_config *c = &e->model->config;

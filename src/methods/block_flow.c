@@ -77,7 +77,7 @@ static qz_status load(const qz_block_flow *f, input *x, qz_error *err) {
         size_t n;
         if (!f->job.host.linear(f->job.host.ctx, x->layer, l, x->expert, t)) continue;
         if (t->type >= QZ_TYPE_COUNT || qz_block_feedback_group(t->type) == 0) continue;
-        if (t->source->n_swaps) continue; /* in another order of columns than the tokens flow */
+        if (t->source->n_swaps || t->source->row_from) continue; /* not as the tokens flow through it */
         x->w[x->n] = qz_mul_size(t->rows, t->cols, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
         if (x->w[x->n] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
         qz_tensor_decode(t->source, 0, t->rows, x->w[x->n]);

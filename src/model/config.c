@@ -557,7 +557,8 @@ static qz_status in_range(const char *name, const char *what, uint64_t v, uint64
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err) {
     QZ_TRY(in_range(name, "vocab_size", c->vocab_size, 1, 1u << 24, err));
     QZ_TRY(in_range(name, "hidden_size", c->hidden_size, 1, 1u << 20, err));
-    QZ_TRY(in_range(name, "intermediate_size", c->intermediate_size, 1, 1u << 22, err));
+    const uint64_t narrowest = qz_family_get(c->family)->intermediate ? 1 : 0; /* 0: nothing but experts */
+    QZ_TRY(in_range(name, "intermediate_size", c->intermediate_size, narrowest, 1u << 22, err));
     QZ_TRY(in_range(name, "num_hidden_layers", c->layers, 1, QZ_MAX_LAYERS, err));
     QZ_TRY(in_range(name, "num_attention_heads", c->heads, 1, 4096, err));
     QZ_TRY(in_range(name, "num_key_value_heads", c->kv_heads, 1, c->heads, err));

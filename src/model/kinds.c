@@ -62,8 +62,16 @@ static const qz_part_row latent_parts[] = {
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_KV_RANK}};
 
 static const qz_linear_row delta[] = {
-    {.name = "linear_attn.in_proj_qkvz", .gguf = "ssm_in", .rows = QZ_WIDE_DELTA_QKVZ, .input = 0},
-    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_beta_alpha", .rows = QZ_WIDE_DELTA_BA, .input = 0, .few = true},
+    {.name = "linear_attn.in_proj_qkvz", .gguf = "attn_qkv", .use = QZ_USE_QKV, .rows = QZ_WIDE_DELTA_QKVZ, .input = 0,
+     .gguf_rest = "attn_gate", .rest = QZ_WIDE_DELTA_VALUES},
+    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_ba", .rows = QZ_WIDE_DELTA_BA, .input = 0, .few = true},
+    {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
+};
+/* The same in GGUF: its first matrix is two. */
+static const qz_linear_row delta_gated[] = {
+    {.name = "linear_attn.in_proj_qkv", .gguf = "attn_qkv", .use = QZ_USE_QKV, .rows = QZ_WIDE_DELTA_CONV, .input = 0},
+    {.name = "linear_attn.in_proj_z", .gguf = "attn_gate", .rows = QZ_WIDE_DELTA_VALUES, .input = 0},
+    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_ba", .rows = QZ_WIDE_DELTA_BA, .input = 0, .few = true},
     {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
 };
 /* Qwen3.5 stores what the matrix above holds as four. */
@@ -153,6 +161,8 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
     [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false, false},
     [QZ_KIND_LATENT_DIRECT] = {ROWS(latent_direct), latent_parts, COUNT(latent_parts), false, false},
     [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), false, true},
+    [QZ_KIND_DELTA_GATED] = {delta_gated, COUNT(delta_gated), delta_inputs, COUNT(delta_inputs), delta_parts,
+                             COUNT(delta_parts), false, true},
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
     [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},

@@ -11,6 +11,7 @@
 enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
 /* Gated delta net: its linears, of the two ways to store them, and its floats. */
 enum { QZ_DELTA_QKVZ, QZ_DELTA_BA, QZ_DELTA_OUT };
+enum { QZ_DELTA_GATED_QKV, QZ_DELTA_GATED_Z, QZ_DELTA_GATED_BA, QZ_DELTA_GATED_OUT };
 enum { QZ_DELTA_QKV, QZ_DELTA_Z, QZ_DELTA_B, QZ_DELTA_A_IN, QZ_DELTA_SPLIT_OUT };
 enum { QZ_DELTA_CONV, QZ_DELTA_DT, QZ_DELTA_A, QZ_DELTA_NORM };
 /* Latent attention; queries at once: QZ_LATENT_DIRECT_…. Float parts alike. */
@@ -40,6 +41,8 @@ typedef struct {
     qz_use use;                      /* 0: QZ_USE_OTHER */
     bool inside;                     /* what it gives is held in no buffer: the kind's file makes it piece by piece */
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
+    const char *gguf_rest; qz_wide rest; /* GGUF stores the last so many rows of all groups, the gates, as another
+                                      * matrix; NULL: it does not */
     bool few;                        /* a row or two for each head: some formats cannot hold them */
     qz_wide value_rows;              /* the last so many are value heads; 0: none is */
     qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */

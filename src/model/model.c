@@ -24,7 +24,8 @@ static void decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
 }
 
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
-    decode(t, row, n, y);
+    if (t->row_from == NULL) decode(t, row, n, y);
+    for (size_t r = 0; t->row_from && r < n; r++) decode(t, t->row_from[row + r], 1, y + r * t->cols);
     for (size_t i = 0; t->add != 0 && i < n * t->cols; i++) y[i] += t->add;
     for (size_t i = 0; t->map == QZ_MAP_RATE && i < n * t->cols; i++) y[i] = (float)-qz_exp((double)y[i]);
     for (size_t i = 0; t->map == QZ_MAP_LOG && i < n * t->cols; i++) y[i] = (float)qz_log(-(double)y[i]);

@@ -74,6 +74,8 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     out->cols = qz_wide_of(c, k->inputs[r->input].cols);
     out->bias = has_bias(c, r->bias);
     if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
+    out->gguf_rest = r->gguf_rest;
+    if (r->gguf_rest) out->rest_rows = qz_wide_of(c, r->rest);
     if (r->value_rows) out->value_rows = qz_wide_of(c, r->value_rows);
     if (k->inputs[r->input].value_heads) out->value_cols = out->cols;
     if (out->rows == 0 || out->cols == 0) return false;

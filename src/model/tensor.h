@@ -22,6 +22,7 @@ typedef struct qz_tensor_view {
     /* Exchanges of columns, one after the other, that bring a decoded row into the order of the view; NULL: none. */
     const uint32_t (*swaps)[2];
     size_t n_swaps;
+    const uint32_t *row_from; /* row r of the view is row row_from[r] of what is stored; NULL: r */
     float add;             /* to every value: norms that one container stores as gains and another as gains minus one */
     const char *file;      /* path, for error texts */
     uint64_t offset;       /* of the data in that file */
@@ -31,7 +32,7 @@ typedef struct qz_tensor_view {
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y);
 /* Is what is stored what the view is? */
 static inline bool qz_tensor_as_stored(const qz_tensor_view *t) {
-    return t->add == 0 && t->map == QZ_MAP_NONE && t->n_swaps == 0;
+    return t->add == 0 && t->map == QZ_MAP_NONE && t->n_swaps == 0 && t->row_from == NULL;
 }
 /* Anything but zeros? The first row mostly says so. */
 bool qz_tensor_has_values(const qz_tensor_view *t);

@@ -36,7 +36,10 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, const qz_config *c
         counts[m] = (float)in.tokens;
     }
     im->entries[im->n++] = (qz_imatrix_entry){.name = name, .cols = cols, .mats = mats, .sums = sums, .counts = counts};
-    return QZ_OK;
+    if (site->gguf_rest == NULL) return QZ_OK;
+    im->entries[im->n] = im->entries[im->n - 1]; /* a matrix that is two there: one input */
+    im->entries[im->n].name = qz_arena_printf(&im->arena, "blk.%zu.%s.weight", layer, site->gguf_rest);
+    return im->entries[im->n++].name ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
 /* The data's findings and the hash of the weights go with the matrix; the older form holds the findings only. */

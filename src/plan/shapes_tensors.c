@@ -50,12 +50,17 @@ static void block(lister *k, long l) {
                                                          at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
                                                          at ? "*" : "", at ? at + 3 : "", suffix),
                                  .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf, suffix),
-                                 .rows = x->rows,
+                                 .rows = x->rows - x->rest_rows,
                                  .cols = x->cols,
                                  .count = qz_max_size(1, x->experts),
                                  .layer = l,
                                  .role = role_of(x),
                                  .use = x->use});
+        if (x->gguf_rest)
+            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%s%s", l, x->hf, suffix),
+                                     .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf_rest, suffix),
+                                     .rows = x->rest_rows, .cols = x->cols, .count = 1, .layer = l,
+                                     .role = role_of(x), .use = QZ_USE_OTHER});
         if (x->bias)
             put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s.bias", l,
                                                              at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
