@@ -40,13 +40,6 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 }
 
 /* ---- plan ---- */
-/* A row or two for each head seldom fill AWQ's words of 32 rows: they stay, where all others must fit. */
-static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
-    (void)p;
-    (void)err;
-    *yes = s->linear >= 0 && !(s->site->site.few && s->t->rows % 32);
-    return QZ_OK;
-}
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
     uint32_t g = p->spec.group_size;
@@ -87,8 +80,8 @@ static json_t *quantization(const qz_artifact_plan *p) {
                  : NULL;
 }
 
-static const qz_folder_kind kind = { .name = "an AWQ", .quantizes = quantizes, .item = make_item, .parts = parts,
-                                     .quantization = quantization };
+static const qz_folder_kind kind = { .name = "an AWQ", .quantizes = qz_folder_linears, .item = make_item,
+                                     .parts = parts, .quantization = quantization };
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {

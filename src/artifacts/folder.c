@@ -21,7 +21,7 @@ static const qz_st_meta st_meta[] = { { "format", "pt" } };
 qz_status qz_folder_linears(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
     (void)p;
     (void)err;
-    *yes = s->linear >= 0;
+    *yes = s->linear >= 0 && !s->site->site.few;
     return QZ_OK;
 }
 
@@ -61,7 +61,8 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     qz_slot_order(p->model, s, false, it);
     if (s->site && s->site->site.taps) it->n_dims = 3; /* [rows, 1, cols] */
     QZ_TRY(kind->quantizes(p, s, &coded, err));
-    if (!coded && s->site && s->site->site.few) it->note = "a few rows, which do not fill the words of the format";
+    if (!coded && s->site && s->site->site.few)
+        it->note = "a row or two for each head: recipes of servers leave it float";
     return qz_folder_settle(kind, p, coded, arena, it, err);
 }
 

@@ -37,7 +37,8 @@ typedef struct {
     size_t n_shards;
 } qz_folder_plan_state;               /* plan->impl */
 
-/* `quantizes` of schemes that code the linears of the blocks and nothing else. */
+/* `quantizes` of schemes that code the linears of the blocks and nothing else, and name what they leave: those of a
+ * row or two for each head. */
 qz_status qz_folder_linears(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
 qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
                          qz_error *err);

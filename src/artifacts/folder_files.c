@@ -40,7 +40,7 @@ json_t *qz_folder_kept(const qz_artifact_plan *p, bool head) {
     for (size_t l = 0; ok && l < m->config.layers; l++)
         for (size_t i = 0; ok && i < m->blocks[l].n_sites; i++) {
             const qz_site *s = &m->blocks[l].sites[i].site;
-            if (s->kind == QZ_SITE_ROUTER && qz_site_name(s, l, 0, "weight", name, sizeof name))
+            if ((s->kind == QZ_SITE_ROUTER || s->module) && qz_site_name(s, l, 0, "weight", name, sizeof name))
                 ok = add_name(names, name);
         }
     for (size_t i = 0; ok && i < p->n_items; i++)

@@ -153,7 +153,7 @@ static const qz_part_row experts_parts[] = {
     {.hf = "mlp.gate.e_score_correction_bias", .gguf = "exp_probs_b.bias",
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_EXPERTS, .when = QZ_PART_ROUTER_BIAS},
     {.hf = "mlp.shared_expert_gate.weight", .gguf = "ffn_gate_inp_shexp.weight",
-     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN, .when = QZ_PART_SHARED_GATE}};
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN, .when = QZ_PART_SHARED_GATE, .module = true}};
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
 static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */

@@ -62,10 +62,10 @@ typedef struct {
 /* A float tensor that only the kind's own file reads; names with their suffix. */
 /* when: a QZ_PART_…; 0: always */
 /* value_rows: the last so many rows, of a vector columns, are of value heads; rates: GGUF stores -exp(x); taps: stored
- * as [rows, 1, cols] */
+ * as [rows, 1, cols]; module: a linear in checkpoints */
 typedef struct {
     const char *hf, *gguf; qz_wide rows, cols; unsigned when;
-    qz_wide value_rows; bool rates, taps;
+    qz_wide value_rows; bool rates, taps, module;
 } qz_part_row;
 
 typedef struct {

@@ -140,7 +140,7 @@ static void sub_module(lister *k, qz_sub sub) {
         const qz_site s = {.kind = QZ_SITE_PART, .part = (int)(i + (sub == QZ_SUB_FFN ? QZ_SUB_PARTS : 0)),
                            .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf,
                            .value_rows = p->value_rows ? qz_wide_of(c, p->value_rows) : 0,
-                           .rates = p->rates, .taps = p->taps,
+                           .rates = p->rates, .taps = p->taps, .module = p->module,
                            .rows = qz_wide_of(c, p->rows),
                            .cols = qz_wide_of(c, p->cols),
                            .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};

@@ -77,8 +77,9 @@ typedef struct {
     /* Of a delta net, whose value heads files have in one of two orders: the last so many rows (of a vector: columns)
      * are their values, or all columns are; 0: not of them */
     uint64_t value_rows, value_cols;
-    const char *gguf_rest; /* GGUF stores rest_rows of its rows under this name, those of each group behind the others */
+    const char *gguf_rest; /* GGUF stores rest_rows of its rows under this name: of each group the last */
     uint64_t rest_rows;
+    bool module;           /* a part that checkpoints have as a linear module */
     bool few;              /* a linear of a row or two for each head */
     bool rates, taps;      /* GGUF stores -exp(x) of it; checkpoints store [rows, 1, cols] */
     bool inside;           /* its kind multiplies with it piece by piece: no packed form */
