@@ -95,11 +95,14 @@ static qz_status config_fits(const qz_artifact_plan *p, const json_t *root, cons
     if (strcmp(dir, p->model->path) == 0) return QZ_OK;
     QZ_TRY(qz_config_from_json(root, dir, &c, err));
     /* one architecture of GGUF may be several families */
-    if (strcmp(qz_family_get(m->family)->gguf_arch, qz_family_get(c.family)->gguf_arch) != 0)
+    const qz_family_info *ours = qz_family_get(m->family), *theirs = qz_family_get(c.family);
+    const char *arch = ours->gguf_arch ? ours->gguf_arch : ours->name,
+               *other = theirs->gguf_arch ? theirs->gguf_arch : theirs->name;
+    if (strcmp(arch, other) != 0)
         return qz_fail(err, QZ_EUSAGE,
                        "configuration of another model: folder '%s', architecture: expected %s as in '%s', found %s; "
                        "give the folder that it was made from",
-                       dir, qz_family_get(m->family)->gguf_arch, p->model->path, qz_family_get(c.family)->gguf_arch);
+                       dir, arch, p->model->path, other);
     const struct { const char *name; uint64_t model, file; } rows[] = {
         {"hidden_size", m->hidden_size, c.hidden_size},
         {"num_hidden_layers", m->layers, c.layers}, {"num_attention_heads", m->heads, c.heads},

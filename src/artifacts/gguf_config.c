@@ -518,7 +518,7 @@ static qz_status told_apart(reader *r, qz_config *c) {
     if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL;
     for (qz_family i = c->family + 1; window && i < QZ_FAMILY_COUNT; i++) {
         const qz_family_info *f = qz_family_get(i);
-        if (f->gguf_window_list && strcmp(f->gguf_arch, r->arch) == 0) c->family = i;
+        if (f->gguf_window_list && f->gguf_arch && strcmp(f->gguf_arch, r->arch) == 0) c->family = i;
     }
     if (experts && qz_family_get(c->family)->experts == 0)
         return qz_fail(r->err, QZ_EUNSUPPORTED,
@@ -532,7 +532,8 @@ static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_err
     size_t n = 0;
     for (int i = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++) {
         const char *arch = qz_family_get((qz_family)i)->gguf_arch;
-        if (qz_family_by_gguf_arch(arch) != (qz_family)i) continue; /* one architecture, several families */
+        /* none, or one architecture of several families */
+        if (arch == NULL || qz_family_by_gguf_arch(arch) != (qz_family)i) continue;
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", arch);
     }
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected one of %s", name, g->path,

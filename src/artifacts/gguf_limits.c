@@ -62,6 +62,11 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
     const qz_config *c = &m->config;
     const char *arch = qz_family_get(c->family)->gguf_arch;
     const loader *a = NULL;
+    if (!arch)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "GGUF has no architecture for family '%s': model '%s': llama.cpp would not run such a file; use "
+                       "awq, gptq, bnb or ct",
+                       qz_family_get(c->family)->name, m->path);
     for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++)
         if (strcmp(loaders[i].arch, arch) == 0) a = &loaders[i];
     if (!a) return qz_fail(err, QZ_EBUG, "no row for GGUF architecture '%s'", arch);

@@ -358,7 +358,7 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
         pass_release(&p, false);
         return st;
     }
-    st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, p.hidden, err);
+    st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, c->seq_len, p.hidden, err);
     qz_progress_begin(run);
     for (size_t l = 0; l < m->layers && st == QZ_OK; l++) st = run_layer(&p, l, l >= done);
     qz_engine_observe(e, NULL, NULL);

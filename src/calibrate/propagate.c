@@ -347,7 +347,7 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, 
     if (!o->sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
     if (!ok || p->out == NULL || p->lost == NULL)
         return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
-    QZ_TRY(qz_engine_embed(p->e, t->ids, tokens, p->h[FLOAT], err));
+    QZ_TRY(qz_engine_embed(p->e, t->ids, tokens, seq_len, p->h[FLOAT], err));
     memcpy(p->h[QUANT], p->h[FLOAT], n * sizeof(float));
     return QZ_OK;
 }

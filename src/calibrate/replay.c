@@ -64,7 +64,7 @@ qz_status qz_replay_open(qz_replay **out, qz_run *run, const qz_model *m, const 
     QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
     if (!reserve(p, &m->config, tokens))
         return qz_fail(err, QZ_EMEMORY, "out of memory for replays of %zu tokens; use fewer --samples", tokens);
-    return qz_engine_embed(p->e, t->ids, tokens, p->hidden, err);
+    return qz_engine_embed(p->e, t->ids, tokens, t->seq_len, p->hidden, err);
 }
 
 qz_status qz_replay_layer(qz_replay *p, size_t layer, qz_error *err) {

@@ -265,7 +265,26 @@ qz_status qz_step_add_run(qz_engine *e, qz_seq_run r, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err) {
+/* Adds the learned positions [first, first + n) to as many rows. */
+static qz_status add_positions(qz_engine *e, size_t first, size_t n, float *x, qz_error *err) {
+    const qz_tensor_view *t = e->model->positions;
+    const qz_config *c = &e->model->config;
+    if (t == NULL) return QZ_OK;
+    if (n > c->max_position || first > c->max_position - n)
+        return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %llu tokens, of which the model has learned "
+                       "positions, found %zu", (unsigned long long)c->max_position, first + n);
+    const size_t rows = t->rows - (size_t)c->max_position + first; /* those in front belong to no position */
+    float *p = qz_alloc_array(t->cols, sizeof *p);
+    if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", n);
+    for (size_t i = 0; i < n; i++) {
+        qz_tensor_decode(t, rows + i, 1, p);
+        qz_add_rows(x + i * t->cols, p, t->cols);
+    }
+    qz_free(p);
+    return QZ_OK;
+}
+
+static qz_status embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err) {
     const qz_tensor_view *t = e->model->embed;
     for (size_t i = 0; i < n; i++) {
         if (ids[i] >= t->rows)
@@ -277,6 +296,12 @@ qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x,
     }
     const float scale = (float)e->model->config.embed_scale;
     for (size_t i = 0; scale != 1 && i < n * t->cols; i++) x[i] *= scale;
+    return QZ_OK;
+}
+qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, size_t seq_len, float *x, qz_error *err) {
+    QZ_TRY(embed(e, ids, n, x, err));
+    for (size_t i = 0; e->model->positions && i < n; i += seq_len)
+        QZ_TRY(add_positions(e, 0, qz_min_size(seq_len, n - i), x + i * e->model->config.hidden_size, err));
     return QZ_OK;
 }
 
@@ -351,7 +376,9 @@ static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **lo
     const qz_batch *b = p->b;
     float *x = p->x;
     QZ_TRY(make_runs(e, kv, b->seq ? b->seq + p->first : NULL, p->n, p->total, err));
-    QZ_TRY(qz_engine_embed(e, b->ids + p->first, p->n, x, err));
+    QZ_TRY(embed(e, b->ids + p->first, p->n, x, err));
+    for (const qz_seq_run *r = e->step.runs; r < e->step.runs + e->step.n_runs; r++)
+        QZ_TRY(add_positions(e, r->past, r->n, x + r->first * c->hidden_size, err));
     kv->touched = kv->states != NULL;
     for (size_t l = 0; l < c->layers; l++) {
         QZ_TRY(qz_step_block(e, &(qz_place){.layer = l, .w = &e->layers[l], .kv = kv}, x, p->n, err));

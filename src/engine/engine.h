@@ -87,10 +87,10 @@ void qz_engine_round_any(qz_engine *e);
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 
 /* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n =
- * n_seq*seq_len. embed fills x; block advances x through one decoder block; mixer and ffn give a sub-module's output y
- * [n, hidden] for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are
- * of all n rows. */
-qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
+ * n_seq*seq_len. embed fills x (positions are counted from the begin of each sequence); block advances x through one
+ * decoder block; mixer and ffn give a sub-module's output y [n, hidden] for an already normed input h [n, hidden] with
+ * weights w (NULL: the layer's own); logits are of all n rows. */
+qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, size_t seq_len, float *x, qz_error *err);
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len,
                           qz_error *err);
 typedef struct { size_t n_seq, seq_len; } qz_chunk;

@@ -140,7 +140,7 @@ static void made(void **state) {
 /* Families with one spelling of their configuration. */
 static void one_spelling(void **state) {
     (void)state;
-    static const char *const dirs[] = {"ministral3", "mistral4"};
+    static const char *const dirs[] = {"ministral3", "mistral4", "opt"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) oracle(dirs[i], NULL, "golden.json");
 }
 static void variants(void **state) {

@@ -97,7 +97,7 @@ static void block_wise(rig *r, const text *t, const size_t *order, const char *d
     float *x = qz_alloc_array(CAP * d, sizeof *x), *logits = qz_alloc_array((size_t)CAP * VOCAB, sizeof *logits);
     for (size_t i = 0; i < TEXTS; i++) {
         const text *u = &t[order[i]];
-        must(qz_engine_embed(r->e, u->ids, u->n, x, &err));
+        must(qz_engine_embed(r->e, u->ids, u->n, u->n, x, &err));
         for (size_t l = 0; l < r->m->config.layers; l++) must(qz_engine_block(r->e, l, NULL, x, 1, u->n, &err));
         must(qz_engine_logits(r->e, x, u->n, logits, &err));
         same(u, logits, "block by block", dir, config);
@@ -153,7 +153,7 @@ static void zoo(void **state) {
         {"granite", "config.json"}, {"ministral3", "config.json"}, {"olmo2", "config.json"},
         {"olmo3", "config.json"}, {"glm4_moe", "config.json"}, {"qwen3_5", "config.json"},
         {"deepseek_v3", "config.json"}, {"mistral4", "config.json"}, {"cohere2", "config.json"},
-        {"qwen3_5_moe", "config.json"}, {"qwen3_next", "config.json"}};
+        {"qwen3_5_moe", "config.json"}, {"qwen3_next", "config.json"}, {"opt", "config.json"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) independent(v[i][0], v[i][1]);
 }
 

@@ -1,4 +1,4 @@
-/* The gated MLP: down(act(gate x) * up x) (formats/families.md section 1). */
+/* The gated MLP and the plain one. Gated: down(act(gate x) * up x) (formats/families.md section 1). */
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
 #include "model/kinds.h"
@@ -23,4 +23,23 @@ qz_status qz_step_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n
     qz_step_rows(e, gate_worker, n, &j);
     QZ_TRY(qz_step_input(e, at, QZ_MLP_DOWN, j.gate, n, err));
     return qz_step_linears(e, at->w, (qz_linears){QZ_MLP_DOWN, 1}, j.gate, n, &y, err);
+}
+
+/* Two matrices: fc2(relu(fc1 x)) (formats/families-2.md section 16). */
+static void relu_worker(void *arg, qz_part part) {
+    const gate_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, part, &lo, &hi);
+    for (size_t i = lo * j->cols; i < hi * j->cols; i++) j->gate[i] = j->gate[i] < 0 ? 0 : j->gate[i];
+    for (size_t t = lo; t < hi; t++) qz_step_watch(j->e, j->gate + t * j->cols, j->cols);
+}
+
+qz_status qz_step_plain_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    float *x = e->step.linear[QZ_PLAIN_FC1];
+    QZ_TRY(qz_step_input(e, at, QZ_PLAIN_FC1, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_PLAIN_FC1, 1}, h, n, &x, err));
+    gate_job j = {.e = e, .gate = x, .n = n, .cols = at->w->lin[QZ_PLAIN_FC1].rows};
+    qz_step_rows(e, relu_worker, n, &j);
+    QZ_TRY(qz_step_input(e, at, QZ_PLAIN_FC2, x, n, err));
+    return qz_step_linears(e, at->w, (qz_linears){QZ_PLAIN_FC2, 1}, x, n, &y, err);
 }

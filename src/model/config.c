@@ -377,6 +377,13 @@ static qz_status read_dtype(const json_t *root, const char *name, qz_config *c, 
 
 static qz_status read_activation(const json_t *root, const char *name, const qz_family_info *f, qz_error *err) {
     const bool gelu = f->act == QZ_ACT_GELU_TANH;
+    if (f->act == QZ_ACT_RELU) {
+        const char *relu = "relu";
+        QZ_TRY(qz_json_str(root, "activation_function", name, &relu, err));
+        if (strcmp(relu, "relu") == 0) return QZ_OK;
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unknown activation '%.40s': file '%s', key 'activation_function': expected 'relu'", relu, name);
+    }
     const char *key = gelu && json_object_get(root, "hidden_activation") ? "hidden_activation" : "hidden_act",
                *act = gelu ? "gelu_pytorch_tanh" : "silu";
     /* gemma's files carry a hidden_act that nothing reads */
@@ -434,7 +441,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     c->tie_embeddings = f->tied;
     QZ_TRY(qz_json_u64(root, "vocab_size", name, &c->vocab_size, err));
     QZ_TRY(qz_json_u64(root, "hidden_size", name, &c->hidden_size, err));
-    QZ_TRY(qz_json_u64(root, "intermediate_size", name, &c->intermediate_size, err));
+    QZ_TRY(qz_json_u64(root, qz_ffn_key(f), name, &c->intermediate_size, err));
     QZ_TRY(qz_json_u64(root, "num_hidden_layers", name, &c->layers, err));
     QZ_TRY(qz_json_u64(root, "num_attention_heads", name, &c->heads, err));
     QZ_TRY(qz_json_u64(root, "max_position_embeddings", name, &c->max_position, err));
@@ -462,6 +469,8 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
         QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
         c->o_bias = c->qkv_bias && !f->qkv_bias_only;
     }
+    c->mlp_bias = f->ffn == QZ_KIND_PLAIN_MLP;
+    if (f->learned_positions) c->position_rows = c->max_position + f->learned_positions;
     if (f->mlp_bias_key) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
         return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name,
@@ -477,6 +486,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_config_latent(root, name, f, c, err));
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
+    if (f->learned_positions) memset(c->layer_no_rope, 1, (size_t)c->layers);
     for (size_t l = 0; f->rope_sliding_only && l < c->layers; l++) c->layer_no_rope[l] = !c->layer_sliding[l];
     QZ_TRY(read_dtype(root, name, c, err));
     qz_keys_judge(root, f, QZ_KEYS_ROOT, c);

@@ -44,7 +44,7 @@ typedef struct {
 } qz_rope;
 
 /* What goes on inside a block's halves. */
-typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
+typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH, QZ_ACT_RELU } qz_act;
 /* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all
  * if use_sliding_window; layer_types, or all but every n-th; if use_sliding_window, layer_types or those without rotary
  * positions. */
@@ -115,6 +115,7 @@ typedef struct {
     bool norm_mean, norm_bias;        /* LayerNorm: less the mean; with a bias beside the gains */
     bool head_bias;                   /* of the output matrix */
     bool qk_norm_whole;               /* one norm over all heads of q, one over those of k */
+    uint64_t position_rows;           /* of the table of learned positions; 0: none */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,
      * logit_divisor, route_scale of experts' weights (0: none), route_jitter of the sparse mixer, swiglu_limit and
@@ -153,7 +154,7 @@ typedef struct {
     const char *wrapper;              /* model_type of a file whose text_config is this family (images besides text);
                                        * NULL: none */
     const char *architecture;         /* LlamaForCausalLM */
-    const char *gguf_arch;            /* llama, qwen2, qwen3 … */
+    const char *gguf_arch;            /* llama, qwen2, qwen3 …; NULL: GGUF has none */
     bool gguf_tiled;                  /* GGUF stores value heads in turns over the key heads, not head by head */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
     /* kv_heads 0: heads; head_dim 0: hidden / heads */
@@ -176,6 +177,11 @@ typedef struct {
     bool mtp;                         /* layers behind the last predict more tokens (num_nextn_predict_layers) */
     bool rope_pairs;                  /* pairs (2j, 2j+1) in checkpoints too; of latent attention the default of
                                        * rope_interleave */
+    uint64_t learned_positions;       /* a table of them, whose first so many rows no position has, instead of rotary
+                                       * ones: as many key heads as query heads, keys of older files; 0: none */
+    const char *root;                 /* of names, NULL: "model." */
+    const char *o_name, *norm_names[2], *final_name; /* inside the block, o_proj and the norms before the halves, and
+                                                      * the last one; NULL: as usual */
     const char *eps_key;              /* of the eps of norms; NULL: rms_norm_eps, "": it is always the row's */
     bool rope_sliding_only;           /* only layers with a window have rotary positions */
     bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
@@ -209,6 +215,9 @@ typedef struct {
 } qz_family_info;
 
 const qz_family_info *qz_family_get(qz_family f);
+static inline const char *qz_ffn_key(const qz_family_info *f) {
+    return f->learned_positions ? "ffn_dim" : "intermediate_size";
+}
 static inline const char *qz_eps_key(const qz_family_info *f) { return f->eps_key ? f->eps_key : "rms_norm_eps"; }
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);

@@ -151,7 +151,8 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"mtp_use_dedicated_embeddings", f->mtp},
         {"full_attention_interval", state}, {"linear_num_key_heads", state}, {"linear_num_value_heads", state},
         {"linear_key_head_dim", state}, {"linear_value_head_dim", state}, {"linear_conv_kernel_dim", state},
-        {"rope_interleave", f->mixer == QZ_KIND_LATENT}, {"layer_norm_eps", f->eps_key != NULL},
+        {"rope_interleave", f->mixer == QZ_KIND_LATENT}, {"layer_norm_eps", f->eps_key && *f->eps_key},
+        {"ffn_dim", f->learned_positions > 0}, {"activation_function", f->act == QZ_ACT_RELU},
         {"q_lora_rank", f->mixer == QZ_KIND_LATENT}, {"kv_lora_rank", f->mixer == QZ_KIND_LATENT},
         {"qk_nope_head_dim", f->mixer == QZ_KIND_LATENT}, {"qk_rope_head_dim", f->mixer == QZ_KIND_LATENT},
         {"qk_head_dim", f->mixer == QZ_KIND_LATENT}, {"v_head_dim", f->mixer == QZ_KIND_LATENT}};
@@ -338,8 +339,8 @@ qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char
         {"hidden_size", given(root, "hidden_size")},
         {"num_hidden_layers", given(root, "num_hidden_layers")},
         {"num_attention_heads", given(root, "num_attention_heads")},
-        {"intermediate_size",
-         given(root, "intermediate_size") || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
+        {qz_ffn_key(f),
+         given(root, qz_ffn_key(f)) || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
         {f->experts_key ? f->experts_key : "num_experts",
          both || !experts || given(root, qz_experts_key(f))},
         {"moe_intermediate_size", given(root, "moe_intermediate_size") || !experts || !f->expert_width}};
@@ -375,11 +376,12 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
                        !rope_given(root, "rope_local_base_freq", "sliding_attention");
     const struct { const char *key; bool read; double value; } rows_of[] = {
         /* null: as many as heads */
-        {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads},
+        {"num_key_value_heads", !f->learned_positions && json_object_get(root, "num_key_value_heads") == NULL,
+         (double)c->kv_heads},
         {"head_dim", f->head_dim > 0, (double)c->head_dim},
         {"max_position_embeddings", true, (double)c->max_position},
         {qz_eps_key(f), *qz_eps_key(f), c->rms_norm_eps},
-        {"rope_theta", !theta, c->rope.theta},
+        {"rope_theta", !theta && !f->learned_positions, c->rope.theta},
         {"rope_local_base_freq", local, c->rope.local_theta},
         /* null: none */
         {"sliding_window", slides && f->sliding_window && !json_object_get(root, "sliding_window"),
@@ -418,5 +420,7 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
     if (experts && f->norm_topk_key && !given(root, "norm_topk_prob"))
         qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", f->norm_topk ? "true" : "false");
     const char *act = gelu ? "hidden_activation" : "hidden_act";
-    if (!given(root, act)) qz_keys_add(k, QZ_KEYS_ABSENT, "", act, gelu ? "gelu_pytorch_tanh" : "silu");
+    if (f->act == QZ_ACT_RELU) {
+        if (!given(root, "activation_function")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "activation_function", "relu");
+    } else if (!given(root, act)) qz_keys_add(k, QZ_KEYS_ABSENT, "", act, gelu ? "gelu_pytorch_tanh" : "silu");
 }

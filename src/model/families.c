@@ -95,7 +95,8 @@ qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
 }
 qz_family qz_family_by_gguf_arch(const char *arch) {
     for (int i = 0; i < QZ_FAMILY_COUNT; i++)
-        if (strcmp(families[i].gguf_arch, arch) == 0) return (qz_family)i; /* first row: llama stands for mistral too */
+        if (families[i].gguf_arch && strcmp(families[i].gguf_arch, arch) == 0)
+            return (qz_family)i; /* first row: llama stands for mistral too */
     return QZ_FAMILY_COUNT;
 }
 qz_family qz_family_planned(const char *model_type) {

@@ -34,7 +34,7 @@ static void add_block(maker *k, size_t layer) {
 }
 
 static size_t tensors_of(const qz_config *c) {
-    size_t n = 5;
+    size_t n = 6;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
@@ -61,10 +61,16 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
         st = qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
         goto out;
     }
-    add(&k, qz_arena_strdup(&m->arena, "model.embed_tokens.weight"), c->vocab_size, c->hidden_size);
+    char outer[QZ_SITE_NAME];
+    add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_EMBED, "weight", outer)), c->vocab_size,
+        c->hidden_size);
+    if (c->position_rows)
+        add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_POSITIONS, "weight", outer)), c->position_rows,
+            c->hidden_size);
     for (size_t l = 0; l < c->layers && !k.failed; l++) add_block(&k, l);
-    add(&k, qz_arena_strdup(&m->arena, "model.norm.weight"), 1, c->hidden_size);
-    if (c->norm_bias) add(&k, qz_arena_strdup(&m->arena, "model.norm.bias"), 1, c->hidden_size);
+    add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_NORM, "weight", outer)), 1, c->hidden_size);
+    if (c->norm_bias)
+        add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_NORM, "bias", outer)), 1, c->hidden_size);
     if (c->head_bias) add(&k, qz_arena_strdup(&m->arena, "lm_head.bias"), 1, c->vocab_size);
     if (!c->tie_embeddings) add(&k, qz_arena_strdup(&m->arena, "lm_head.weight"), c->vocab_size, c->hidden_size);
     if (k.failed) {

@@ -113,6 +113,18 @@ static const qz_input_row mlp_inputs[] = {
     {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true, .in_place = true},
 };
 
+/* Two matrices and an activation that commutes with positive scales (ReLU). */
+static const qz_linear_row plain_mlp[] = {
+    {.name = "fc1", .gguf = "ffn_up", .use = QZ_USE_UP, .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "fc2", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP,
+     .shard = QZ_SHARD_ROW},
+};
+static const qz_input_row plain_mlp_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM},
+    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 0, .residual = true, .in_place = true},
+};
+
 static const qz_linear_row experts[] = {
     {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE,
      .bias = QZ_BIAS_EXPERTS,
@@ -166,6 +178,7 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
     [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},
+    [QZ_KIND_PLAIN_MLP] = {ROWS(plain_mlp), NULL, 0, false, false},
     [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts), true, false},
     [QZ_KIND_CLAMPED_EXPERTS] = {experts, 3, clamped_inputs, 2, NULL, 0, true, false},
     [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true, false},
@@ -178,7 +191,9 @@ _Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEAR
                    FITS(latent_direct, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
                    COUNT(delta_split) <= QZ_MIXER_LINEARS,
                "room for every mixer");
-_Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(experts, QZ_FFN_LINEARS), "room for every feed-forward");
+_Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(plain_mlp, QZ_FFN_LINEARS) &&
+                   FITS(experts, QZ_FFN_LINEARS),
+               "room for every feed-forward");
 
 static const struct { qz_sub sub; const char *word, *step; } names[QZ_KIND_COUNT] = {
 #define QZ_KIND(id, sub, word, step) [QZ_KIND_##id] = {sub, word, #step},

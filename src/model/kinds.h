@@ -20,6 +20,8 @@ enum { QZ_LATENT_DIRECT_Q, QZ_LATENT_DIRECT_KV_A, QZ_LATENT_DIRECT_KV_B, QZ_LATE
 enum { QZ_LATENT_Q_NORM, QZ_LATENT_KV_NORM };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
+/* Two matrices. */
+enum { QZ_PLAIN_FC1 = QZ_MIXER_LINEARS, QZ_PLAIN_FC2 };
 /* What all tokens go through beside the experts. */
 enum { QZ_SHARED_GATE = QZ_MLP_DOWN + 1, QZ_SHARED_UP, QZ_SHARED_DOWN };
 /* Float parts. */

@@ -399,9 +399,14 @@ static qz_status bind_all(binder *b) {
                        "found both; delete the one that is not the model's",
                        y->file, y->file_name, (unsigned long long)y->offset, x->file_name, x->name);
     }
-    QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
-    QZ_TRY(want(b, "model.norm.weight", 1, c->hidden_size, &m->final_norm));
-    if (c->norm_bias) QZ_TRY(want(b, "model.norm.bias", 1, c->hidden_size, &m->final_bias));
+    char name[QZ_SITE_NAME];
+    QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_EMBED, "weight", name), c->vocab_size, c->hidden_size, &m->embed));
+    if (c->position_rows)
+        QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_POSITIONS, "weight", name), c->position_rows, c->hidden_size,
+                    &m->positions));
+    QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_NORM, "weight", name), 1, c->hidden_size, &m->final_norm));
+    if (c->norm_bias)
+        QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_NORM, "bias", name), 1, c->hidden_size, &m->final_bias));
     if (c->head_bias) QZ_TRY(want(b, "lm_head.bias", 1, c->vocab_size, &m->head_bias));
     QZ_TRY(bind_head(b));
     for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));

@@ -81,6 +81,9 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     if (out->rows == 0 || out->cols == 0) return false;
     const char *own = k->experts ? qz_family_get(c->family)->expert_names[i] : NULL;
     if (own) out->hf = own;
+    out->root = qz_family_get(c->family)->root;
+    if (sub == QZ_SUB_MIXER && r->use == QZ_USE_O && qz_family_get(c->family)->o_name)
+        out->hf = out->name = qz_family_get(c->family)->o_name;
     if (own && r->alone) out->name = own;
     if (out->kind == QZ_SITE_EXPERT) out->experts = (size_t)c->experts;
     return true;
@@ -89,8 +92,11 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
 typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lister;
 
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
+    const qz_family_info *f = qz_family_get(k->c->family);
+    const char *own = which == QZ_NORM_ATTN ? f->norm_names[0] : which == QZ_NORM_FFN ? f->norm_names[1] : NULL;
     const size_t stage = which == QZ_NORM_FFN ? stages_before(k->c, k->layer) : 0;
-    k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
+    k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = own ? own : hf,
+                               .root = f->root, .gguf = gguf, .rows = 1,
                                .cols = cols, .stage = stage, .use = QZ_USE_KEPT,
                                .bias = k->c->norm_bias && which != QZ_NORM_Q && which != QZ_NORM_K};
 }
@@ -162,6 +168,13 @@ size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
     return k.n;
 }
 
+const char *qz_outer_name(const qz_config *c, qz_outer which, const char *suffix, char buf[QZ_SITE_NAME]) {
+    const qz_family_info *f = qz_family_get(c->family);
+    const char *const names[] = {"embed_tokens", "embed_positions", f->final_name ? f->final_name : "norm"};
+    (void)snprintf(buf, QZ_SITE_NAME, "%s%s.%s", f->root ? f->root : "model.", names[which], suffix);
+    return buf;
+}
+
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size) {
     char inner[96];
     const char *at = strstr(s->hf, "%zu");
@@ -169,7 +182,8 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
                : snprintf(inner, sizeof inner, "%s", s->hf);
     if (n < 0 || (size_t)n >= sizeof inner) return false;
     const bool whole = s->kind == QZ_SITE_PART;
-    n = snprintf(buf, size, "model.layers.%zu.%s%s%s", layer, inner, whole ? "" : ".", whole ? "" : suffix);
+    n = snprintf(buf, size, "%slayers.%zu.%s%s%s", s->root ? s->root : "model.", layer, inner,
+                 whole ? "" : ".", whole ? "" : suffix);
     return n > 0 && (size_t)n < size;
 }
 

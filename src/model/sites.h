@@ -67,6 +67,7 @@ typedef struct {
     int part, parts;       /* parts: of a fused site, else 1 */
     const char *name;      /* of a linear in texts, whatever the file calls it: "self_attn.q_proj" */
     const char *hf, *gguf; /* inside the block: "self_attn.q_proj", "attn_q"; %zu in hf stands for the expert */
+    const char *root;      /* before "layers." in checkpoints; NULL: "model." */
     uint64_t rows, cols;   /* of one matrix */
     size_t experts;        /* matrices of this name, stacked in GGUF; 0: one */
     bool bias;             /* [1, qz_site_bias] beside each matrix */
@@ -90,6 +91,9 @@ enum { QZ_MAX_SITES = 32, QZ_SITE_NAME = 160 };
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]);
 /* "model.layers.3.mlp.experts.5.up_proj.weight" (the suffix is not of a part's name); false if it does not fit. */
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size);
+/* The embedding, the table of positions, the last norm: "model.embed_tokens.weight" in a checkpoint of c. */
+typedef enum { QZ_OUTER_EMBED, QZ_OUTER_POSITIONS, QZ_OUTER_NORM } qz_outer;
+const char *qz_outer_name(const qz_config *c, qz_outer which, const char *suffix, char buf[QZ_SITE_NAME]);
 /* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
 /* Is it a matrix that methods quantize? */

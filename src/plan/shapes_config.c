@@ -33,14 +33,14 @@ static qz_status bounded(const json_t *root, const char *key, const char *name, 
 }
 
 /* The five numbers that make a size, in range, for every family. */
-static qz_status read_dims(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+static qz_status read_dims(const json_t *root, const char *name, const char *ffn, qz_config *c, qz_error *err) {
     QZ_TRY(needed(root, "hidden_size", name, 1, 1u << 20, &c->hidden_size, err));
     QZ_TRY(needed(root, "num_hidden_layers", name, 1, QZ_MAX_LAYERS, &c->layers, err));
     QZ_TRY(needed(root, "num_attention_heads", name, 1, 4096, &c->heads, err));
     /* of layers that are experts through and through, which read_experts holds to */
     const bool experts = json_object_get(root, "moe_intermediate_size") != NULL;
-    if (!experts || json_object_get(root, "intermediate_size"))
-        QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err));
+    if (!experts || json_object_get(root, ffn))
+        QZ_TRY(needed(root, ffn, name, 1, 1u << 22, &c->intermediate_size, err));
     return needed(root, "vocab_size", name, 1, 1u << 24, &c->vocab_size, err);
 }
 
@@ -185,7 +185,7 @@ void qz_shape_take_config(qz_shape *s) {
     const qz_config *c = &s->config;
     const qz_family_info *f = qz_family_get(c->family);
     (void)snprintf(s->model_type, sizeof s->model_type, "%s", f->name);
-    (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch);
+    (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch ? f->gguf_arch : "");
     s->runs = c->family < QZ_FAMILY_COUNT;
     s->vocab = c->vocab_size, s->hidden = c->hidden_size, s->intermediate = c->intermediate_size, s->layers = c->layers;
     s->heads = c->heads, s->kv_heads = c->kv_heads, s->head_dim = c->head_dim, s->max_position = c->max_position;
@@ -238,7 +238,9 @@ static qz_status read_text(const json_t *root, qz_shape *s, qz_error *err) {
         note_uncounted(root, &s->config.keys);
         QZ_TRY(unwrap(type, name, &root, s, err));
     }
-    QZ_TRY(read_dims(root, name, &s->config, err));
+    const qz_family run = qz_family_by_name(type);
+    QZ_TRY(read_dims(root, name, run == QZ_FAMILY_COUNT ? "intermediate_size" : qz_ffn_key(qz_family_get(run)),
+                     &s->config, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
         if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));
         QZ_TRY(qz_config_from_json(root, name, &s->config, err));

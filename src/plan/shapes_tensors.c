@@ -45,8 +45,9 @@ static void block(lister *k, long l) {
     qz_arena *a = &k->s->arena;
     for (size_t i = 0, n = qz_sites(&k->s->config, (size_t)l, sites); i < n; i++) {
         const qz_site *x = &sites[i];
-        const char *at = strstr(x->hf, "%zu"), *suffix = x->kind == QZ_SITE_PART ? "" : ".weight";
-        put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s%s", l,
+        const char *root = x->root ? x->root : "model.", *at = strstr(x->hf, "%zu"),
+                   *suffix = x->kind == QZ_SITE_PART ? "" : ".weight";
+        put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "%slayers.%ld.%.*s%s%s%s", root, l,
                                                          at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
                                                          at ? "*" : "", at ? at + 3 : "", suffix),
                                  .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf, suffix),
@@ -62,7 +63,7 @@ static void block(lister *k, long l) {
                                      .rows = x->rest_rows, .cols = x->cols, .count = 1, .layer = l,
                                      .role = role_of(x), .use = QZ_USE_OTHER});
         if (x->bias)
-            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s.bias", l,
+            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "%slayers.%ld.%.*s%s%s.bias", root, l,
                                                              at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
                                                              at ? "*" : "", at ? at + 3 : ""),
                                      .gguf = qz_arena_printf(a, "blk.%ld.%s.bias", l, x->gguf),
@@ -74,18 +75,26 @@ static void block(lister *k, long l) {
 
 qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     enum { PER_LAYER = 2 * QZ_MAX_SITES };
-    lister k = {.s = s, .cap = 8 + (size_t)s->layers * PER_LAYER};
+    lister k = {.s = s, .cap = 9 + (size_t)s->layers * PER_LAYER};
     s->tensors = qz_arena_calloc(&s->arena, k.cap, sizeof *s->tensors);
     if (s->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
-    outer(&k, "model.embed_tokens.weight", "token_embd.weight", s->vocab, s->hidden, QZ_ROLE_EMBED);
+    char name[QZ_SITE_NAME];
+    outer(&k, qz_outer_name(&s->config, QZ_OUTER_EMBED, "weight", name), "token_embd.weight", s->vocab, s->hidden,
+          QZ_ROLE_EMBED);
+    if (s->config.position_rows)
+        outer(&k, qz_outer_name(&s->config, QZ_OUTER_POSITIONS, "weight", name), "position_embd.weight",
+              s->config.position_rows, s->hidden, QZ_ROLE_FLOAT);
     if (s->rope_freqs) outer(&k, "rope_freqs", "rope_freqs.weight", 1, s->head_dim / 2, QZ_ROLE_ROPE_FREQS);
     if (s->runs && s->config.rope.kind == QZ_ROPE_LONGROPE) {
         outer(&k, "rope_factors_long", "rope_factors_long.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
         outer(&k, "rope_factors_short", "rope_factors_short.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
     }
     for (uint64_t l = 0; l < s->layers && !k.failed && !k.huge; l++) block(&k, (long)l);
-    outer(&k, "model.norm.weight", "output_norm.weight", 1, s->hidden, QZ_ROLE_FLOAT);
-    if (s->config.norm_bias) outer(&k, "model.norm.bias", "output_norm.bias", 1, s->hidden, QZ_ROLE_FLOAT);
+    outer(&k, qz_outer_name(&s->config, QZ_OUTER_NORM, "weight", name), "output_norm.weight", 1, s->hidden,
+          QZ_ROLE_FLOAT);
+    if (s->config.norm_bias)
+        outer(&k, qz_outer_name(&s->config, QZ_OUTER_NORM, "bias", name), "output_norm.bias", 1, s->hidden,
+              QZ_ROLE_FLOAT);
     if (s->config.head_bias) outer(&k, "lm_head.bias", "output.bias", 1, s->vocab, QZ_ROLE_FLOAT);
     if (!s->tied) outer(&k, "lm_head.weight", "output.weight", s->vocab, s->hidden, QZ_ROLE_HEAD);
     uint64_t limit = s->experts ? (uint64_t)10000000000000 : (uint64_t)1000000000000;
