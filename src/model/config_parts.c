@@ -10,7 +10,9 @@ static bool of_other_parts(const char *key) {
     static const char *const keys[] = {"text_config", "vision_config", "audio_config", "model_type", "architectures"};
     bool yes = strcmp(key, "bos_token_id") && strcmp(key, "eos_token_id") && strcmp(key, "pad_token_id") &&
                (qz_str_ends(key, "_token_id") || qz_str_ends(key, "_token_index") || qz_str_ends(key, "_token_ids"));
+    static const char *const begins[] = {"vision_", "audio_", "image_", "projector_", "multimodal_", "spatial_"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) yes |= strcmp(key, keys[i]) == 0;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) yes |= qz_str_starts(key, begins[i]);
     return yes;
 }
 

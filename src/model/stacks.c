@@ -27,10 +27,13 @@ size_t qz_stack_views(const qz_model *m, const qz_st_tensor *t) {
 
 /* "model.layers.3.mlp.experts.gate_up_proj": its layer and leaf; NULL: no stack. */
 static const leaf *leaf_of(const char *name, const leaf *leaves, const qz_config *c, size_t *layer) {
-    static const char prefix[] = "model.layers.";
+    static const char *const prefixes[] = {"model.layers.", "model.language_model.layers.",
+                                           "language_model.model.layers."}; /* the last two: of wrapped models */
     char *end;
-    if (!qz_str_starts(name, prefix) || !isdigit((unsigned char)name[sizeof prefix - 1])) return NULL;
-    *layer = strtoul(name + sizeof prefix - 1, &end, 10);
+    size_t n = 0;
+    for (size_t i = 0; i < (c->wrapped ? 3 : 1); i++) n += qz_str_starts(name, prefixes[i]) ? strlen(prefixes[i]) : 0;
+    if (n == 0 || !isdigit((unsigned char)name[n])) return NULL;
+    *layer = strtoul(name + n, &end, 10);
     if (*end != '.' || *layer >= c->layers || !qz_config_sparse(c, *layer)) return NULL;
     const char *at = strstr(end, ".experts.");
     for (const leaf *l = leaves; at && l->name; l++)
