@@ -1,6 +1,9 @@
 #include "codecs/types.h"
+#include "model/families.h"
+#include "model/kinds.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include <stdio.h>
 
 /* Codes beside scales: bits of the codes, plus a float16 scale and, where there is one, a zero point a group; the
  * tables of bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double; FP8
@@ -28,12 +31,51 @@ static qz_status coded_rows(qz_table *t, qz_error *err) {
     return QZ_OK;
 }
 
+/* Its mixers and its feed-forward, in the words of the kinds. */
+static void blocks_text(const qz_family_info *f, char *out, size_t size) {
+    const bool both = f->mixer != QZ_KIND_ATTENTION && f->pattern;
+    const qz_kind_id ffn = f->ffn ? f->ffn : f->experts == 0 ? QZ_KIND_MLP
+                           : f->shared || f->parts & QZ_PART_SHARED_GATE ? QZ_KIND_SHARED_EXPERTS : QZ_KIND_EXPERTS;
+    (void)snprintf(out, size, "%s%s; %s", qz_kind_word(f->mixer), both ? " and attention" : "", qz_kind_word(ffn));
+}
+
+static qz_status show_families(const qz_request *r, qz_error *err) {
+    static const qz_column cols[] = {{"Family", 'l'}, {"GGUF", 'l'}, {"Here", 'l'}, {"Blocks", 'l'}};
+    qz_arena arena = {0};
+    qz_table t;
+    char text[160];
+    qz_status st = qz_table_init(&t, &arena, NULL, cols, sizeof cols / sizeof cols[0], err);
+    for (qz_family i = 0; i < QZ_FAMILY_ALL && st == QZ_OK; i++) {
+        const qz_family_info *f = qz_family_get(i);
+        if (i == QZ_FAMILY_COUNT) continue;
+        blocks_text(f, text, sizeof text);
+        st = qz_table_row(&t, err);
+        if (st == QZ_OK) st = qz_table_set(&t, 0, err, "%s", f->name);
+        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%s", f->gguf_arch ? f->gguf_arch : "none");
+        if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%s", i < QZ_FAMILY_COUNT ? "runs" : "planned");
+        if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%s", text);
+    }
+    qz_str note = {0};
+    if (st == QZ_OK) st = qz_table_show(&t, r->json, err);
+    if (st == QZ_OK && !r->json) {
+        qz_str_puts(&note, "runs: calibrate, quantize, eval, run, bench, every format that the engines load for it\n"
+                           "planned: plan, pick, check, inspect, and formats without data (quantize --to ct:fp8_dynamic, "
+                           "ct:nvfp4a16, ct:mxfp4, fp8:block, bnb:nf4)\n"
+                           "any other: formats without data, by names and shapes alone\n");
+        st = qz_show_text(&note, err);
+    }
+    qz_str_release(&note);
+    qz_arena_release(&arena);
+    return st;
+}
+
 qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err) {
     (void)run;
     static const qz_column cols[] = {{"Type", 'l'}, {"block", 'r'}, {"bytes", 'r'}, {"bits/weight", 'r'},
                                      {"GGUF id", 'r'}, {"importance", 'l'}, {"written", 'l'}};
     qz_arena arena = {0};
     qz_table t;
+    if (r->families) return show_families(r, err);
     qz_status st = qz_table_init(&t, &arena, NULL, cols, sizeof cols / sizeof cols[0], err);
     for (int i = 0; i < QZ_TYPE_COUNT && st == QZ_OK; i++) {
         const qz_type_info *x = qz_type_get((qz_type)i);

@@ -67,6 +67,7 @@ typedef struct {
     const char *config_dir;
     /* inspect */
     bool deploy, tensors;
+    bool families;                   /* types: the families instead */
     const char *tokens;
 } qz_request;
 #endif

@@ -1,0 +1,2 @@
+"$Q" types --families
+"$Q" types --families --json | cut -c1-400
