@@ -92,6 +92,19 @@ static void gpt_oss(void **state) {
     OK(qz_remove_tree(dir, err));
 }
 
+/* llama4 with the constants that its loader has: chunks, layers without positions, experts that read scaled inputs. */
+static void llama4(void **state) {
+    (void)state;
+    char dir[] = "/tmp/qz_ael_XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    OK(qz_copy_file("tests/golden/zoo/llama4/model.safetensors", path, err));
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    OK(qz_copy_file("tests/golden/zoo/llama4/variants/released-constants.config.json", path, err));
+    same_logits(dir);
+    OK(qz_remove_tree(dir, err));
+}
+
 /* gpt-oss as released: log-probabilities of transformers' own loader, and the same experts as blocks in GGUF. */
 static void released_mxfp4(void **state) {
     (void)state;
@@ -214,7 +227,7 @@ static int teardown(void **state) {
     return remove_file_artifact(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(gpt_oss),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(gpt_oss), cmocka_unit_test(llama4),
                                        cmocka_unit_test(released_mxfp4), cmocka_unit_test(ropes),
                                        cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -117,6 +117,7 @@ void qz_gguf_put_expert_rules(const qz_config *c, const char *arch, qz_gguf_meta
 qz_status qz_gguf_read_experts(const qz_gguf *g, const char *arch, qz_config *c, qz_error *err);
 /* Dense layers before the first of experts; every n-th layer is of experts, 0: no n says it. */
 uint64_t qz_gguf_first_dense(const qz_config *c);
+bool qz_gguf_qk_plain(const qz_config *c); /* of the loader: are queries and keys normed without gains? */
 uint64_t qz_gguf_expert_step(const qz_config *c);
 double qz_gguf_attn_scale(const qz_config *c);
 bool qz_gguf_slides(const qz_config *c, size_t layer);

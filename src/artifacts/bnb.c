@@ -154,7 +154,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
     bool four = s->bnb != QZ_BNB_INT8;
     qz_type t = p->model->loose ? qz_folder_values_type(p->model, false)
                                 : qz_tensor_float_type(qz_model_linear(p->model));
-    json_t *kept = s->n_modules || p->model->loose ? qz_folder_kept(p, true) : json_null();
+    json_t *kept = s->n_modules || p->model->loose || p->model->config.experts ? qz_folder_kept(p, true) : json_null();
     if (!kept) return NULL;
     return json_pack("{s:s, s:b, s:b, s:f, s:o, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method",
                      "bitsandbytes", "_load_in_8bit", !four, "_load_in_4bit", four, "llm_int8_threshold", 6.0,

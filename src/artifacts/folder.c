@@ -56,7 +56,8 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     bool coded = false;
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name,
                               .type = as_source ? qz_tensor_float_type(t) : QZ_TYPE_F16, .rows = t->rows,
-                              .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
+                              .cols = t->cols, .n_dims = t->rows == 1 && t->n_dims < 2 ? 1 : 2,
+                              .layer = s->layer, .linear = s->linear,
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
     qz_slot_order(p->model, s, false, it);
     if (s->site && s->site->site.taps) it->n_dims = 3; /* [rows, 1, cols] */

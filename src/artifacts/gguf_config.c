@@ -251,8 +251,9 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
         u32(w, "rope.dimension_count", c->rotary_dim);
         if (c->rope.kind == QZ_ROPE_NONE) qz_gguf_put_str(w->m, k(w, "rope.scaling.type"), "none");
     }
-    if (llama || latent || f->rope_sliding_only || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
-    if (llama) u32(w, "rope.dimension_count", c->head_dim);
+    if (llama || latent || c->chunked || f->rope_sliding_only || !p->context->tokenizer)
+        u32(w, "vocab_size", c->vocab_size);
+    if (llama || c->chunked) u32(w, "rope.dimension_count", c->head_dim);
     if (c->rope.kind == QZ_ROPE_YARN && c->rope.mscale_all_dim != 0 && f->gguf_log_mul > 0)
         f32(w, "rope.scaling.yarn_log_multiplier", f->gguf_log_mul * c->rope.mscale_all_dim);
     if (c->rope.query_beta > 0 && !latent) f32(w, "attention.temperature_scale", c->rope.query_beta);
@@ -506,6 +507,10 @@ static qz_status read_options(reader *r, qz_config *c) {
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
         for (size_t l = 0; f->every[i] && l < c->layers; l++)
             qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
+    c->chunked = f->window == QZ_WINDOW_CHUNKED;
+    if (c->chunked && f->sliding_window < c->max_position) c->sliding_window = f->sliding_window; /* the loader's */
+    for (size_t l = 0; c->chunked && l < c->layers; l++)
+        c->layer_sliding[l] = c->sliding_window && !c->layer_no_rope[l];
     if (f->experts == 0) return QZ_OK;
     return qz_gguf_read_experts(r->g, r->arch, c, r->err);
 }

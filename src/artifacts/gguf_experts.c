@@ -27,6 +27,9 @@ uint64_t qz_gguf_expert_step(const qz_config *c) {
     return 0;
 }
 
+/* llama.cpp takes 128 experts for the model without norms of queries and keys. */
+bool qz_gguf_qk_plain(const qz_config *c) { return qz_family_get(c->family)->qk_plain_key && c->experts != 128; }
+
 void qz_gguf_put_expert_counts(const qz_config *c, const char *arch, qz_gguf_meta *m) {
     key b = {.arch = arch};
     if (c->experts == 0) return;
@@ -59,7 +62,7 @@ static qz_status read_rules(const qz_gguf *g, key *b, qz_config *c, qz_error *er
     const qz_family_info *f = qz_family_get(c->family);
     uint64_t gating = 0;
     c->route = f->route;
-    c->norm_topk = true;
+    c->norm_topk = f->route == QZ_ROUTE_SOFTMAX;
     c->groups = f->groups ? 1 : 0, c->groups_kept = c->groups;
     if (f->groups == 0) return QZ_OK;
     c->norm_topk = false; /* as its loader: absent is false */
@@ -130,6 +133,7 @@ qz_status qz_gguf_read_experts(const qz_gguf *g, const char *arch, qz_config *c,
     if (c->expert_width < 1 || c->expert_width > 1u << 22)
         return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %u, found %llu",
                        g->path, b.text, 1u << 22, (unsigned long long)c->expert_width);
+    c->qk_plain = qz_gguf_qk_plain(c);
     QZ_TRY(read_rules(g, &b, c, err));
     QZ_TRY(read_shared(g, &b, c, err));
     return read_dense(g, &b, c, err);

@@ -222,7 +222,18 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
 static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
-    if (c->sliding_window && f->window != QZ_WINDOW_PATTERN)
+    if (c->chunked && c->sliding_window != f->sliding_window)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "attention_chunk_size %llu cannot be stored in GGUF: llama.cpp runs %s with %llu: other "
+                            "log-probabilities",
+                            (unsigned long long)c->sliding_window, f->gguf_arch,
+                            (unsigned long long)f->sliding_window));
+    if (c->qk_plain != qz_gguf_qk_plain(c))
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "use_qk_norm cannot be stored in GGUF: llama.cpp norms queries and keys of %s unless it "
+                            "has 128 experts: other log-probabilities",
+                            f->gguf_arch));
+    if (c->sliding_window && !c->chunked && f->window != QZ_WINDOW_PATTERN)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "the sliding window of %llu tokens cannot be stored in GGUF: the file runs with full "
                             "attention",
@@ -261,7 +272,7 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
             QZ_TRY(qz_plan_note(p, arena, err,
                                 "%s %g cannot be stored in GGUF: llama.cpp runs %s with %g: other log-probabilities",
                                 qz_number_get(i)->key, qz_config_number(c, i), arch, f->numbers[i]));
-    if (c->experts && !c->norm_topk && c->groups == 0)
+    if (c->experts && c->route == QZ_ROUTE_SOFTMAX && !c->norm_topk && c->groups == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "
                             "there: other log-probabilities"));

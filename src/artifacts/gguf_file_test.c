@@ -184,6 +184,21 @@ static bool counts(const char *key) {
 /* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the
  * architecture with their values, none besides, and every tensor's bytes; with a level, the types that llama-quantize
  * gives. */
+/* Rotary factors: torch's power in float32 is not always the nearest number, so one value may be a unit in the last
+ * place away. */
+static bool one_unit_off(const qz_gguf *g, const qz_gguf_tensor *t, const char *want) {
+    uint8_t bytes[256];
+    char sha[65];
+    if (strcmp(t->name, "rope_freqs.weight") != 0 || t->bytes > sizeof bytes) return false;
+    for (size_t i = 0; i < t->bytes / 4; i++)
+        for (int up = 0; up < 2; up++) {
+            memcpy(bytes, (const uint8_t *)g->map.ptr + t->offset, (size_t)t->bytes);
+            qz_store_u32le(bytes + 4 * i, qz_load_u32le(bytes + 4 * i) + (up ? 1 : UINT32_MAX));
+            qz_sha256_bytes_hex(bytes, (size_t)t->bytes, sha);
+            if (strncmp(sha, want, 12) == 0) return true;
+        }
+    return false;
+}
 static void check_file(const char *folder, const char *level, size_t column) {
     char path[96], *text = NULL, *p, sha[65];
     qz_gguf g;
@@ -206,7 +221,7 @@ static void check_file(const char *folder, const char *level, size_t column) {
         if (strcasecmp(t->type->name, cell[column]) != 0)
             fail_msg("%s %s: tensor '%s': expected %s, found %s", folder, level, cell[1], cell[column], t->type->name);
         qz_sha256_bytes_hex((const uint8_t *)g.map.ptr + t->offset, t->bytes, sha);
-        if (column == TYPE_COLUMN && strncmp(sha, cell[6], 12) != 0)
+        if (column == TYPE_COLUMN && strncmp(sha, cell[6], 12) != 0 && !one_unit_off(&g, t, cell[6]))
             fail_msg("%s: tensor '%s': expected bytes %s, found %.12s", folder, cell[1], cell[6], sha);
         tensors++;
     }
@@ -234,6 +249,7 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/gpt_oss");
     check_reference("tests/golden/zoo/qwen3_5_moe");
     check_reference("tests/golden/zoo/qwen3_next");
+    check_reference("tests/golden/zoo/llama4");
     check_file("tests/golden/zoo/qwen3_5", "BF16", TYPE_COLUMN); /* the reference quantizes none */
     check_reference("tests/golden/zoo/phimoe");
 }

@@ -17,6 +17,7 @@ typedef struct {
 static const loader loaders[] = {
     { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
     { "gpt-oss", .o_bias = true, .head = true },
+    { "llama4", .rope_freqs = true, .o_bias = true, .head = true },
     { "phimoe", .o_bias = true, .head = true, .norm_bias = true },
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },

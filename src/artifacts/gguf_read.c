@@ -25,7 +25,8 @@ static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *
         const char *hf = qz_arena_strdup(&m->arena, name);
         if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
         const size_t rows = t->n_dims == 3 ? (size_t)t->dims[1] : 1; /* of a matrix, of a bias */
-        m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type, .n_dims = 2,
+        m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type,
+                                                       .n_dims = t->n_dims - 1,
                                                        .rows = rows, .cols = (size_t)t->dims[0],
                                                        .data = t->data + e * bytes, .bytes = bytes, .file = t->file,
                                                        .offset = t->offset + e * bytes };

@@ -112,7 +112,7 @@ static void check_matrix(const qz_model *m, const layout *x, size_t e, int half)
 static void experts_come_apart(void **state) {
     static const layout rows[] = {
         { "../zoo/gpt_oss", "model.layers.1.mlp.experts", 5, true, true, true },
-        { "llama4", "model.layers.3.feed_forward.experts", 3, true, false, false },
+        { "../zoo/llama4", "model.layers.3.feed_forward.experts", 3, true, false, false },
         { "qwen3_5_moe", "model.layers.0.mlp.experts", 4, false, false, false },
     };
     char path[64], beyond[160];
@@ -203,7 +203,7 @@ static void sides_are_told_or_not(void **state) {
 
 /* ---- merged by engines ---- */
 static void merged_by_name(void **state) {
-    qz_model *m = opened(ZOO "llama4");
+    qz_model *m = opened(ZOO "../zoo/llama4");
     const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
     static const struct { const char *name; size_t n; } rows[] = {
         { "model.layers.0.self_attn.k_proj.weight", 3 },

@@ -43,6 +43,13 @@ static void times_values(const attend_job *j, const attend_tile *t, float *out, 
                                                         (const uint16_t *)j->cache->v + t->at);
 }
 
+/* The first key that position pos sees: of a window that slides, or of the position's chunk. */
+static size_t first_key(const attend_job *j, size_t pos) {
+    if (j->window == 0) return 0;
+    if (j->e->model->config.chunked) return pos / j->window * j->window;
+    return pos + 1 > j->window ? pos + 1 - j->window : 0;
+}
+
 /* Softmax of s[lo..hi) · scale beside a score that takes its share and gives nothing (formats/families-2.md section 1):
  * the largest of the others tells their sum. */
 static void softmax_beside(const attend_job *j, float *s, size_t n, size_t lo, size_t hi, float scale, float sink) {
@@ -66,8 +73,7 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     const size_t slot = qz_kv_slot(j->kv, j->layer, r->seq, kv_head);
     const size_t wide = query_width(c); /* of a head in the rows of q */
     const size_t m = nt == 1 ? group : nt, step = nt == 1 ? d : ld, q_step = nt == 1 ? wide : c->heads * wide;
-    size_t first = 0; /* keys before every query's window are skipped */
-    if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
+    const size_t first = first_key(j, r->past + t0) & ~(size_t)15; /* keys before every query's window are skipped */
     const attend_tile tile = {m, keys - first, slot + first * d, scores, stride};
     float scale = (float)c->attn_scale;
     const float cap = (float)c->attn_softcap;
@@ -76,8 +82,7 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
         float *out = e->step.input[QZ_SUB_MIXER][1] + (r->first + t0) * ld + (kv_head * group + a) * d;
         times_keys(j, &tile, q, q_step);
         for (size_t t = 0; t < m; t++) {
-            size_t pos = r->past + t0 + (nt == 1 ? 0 : t),
-                   lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
+            const size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = first_key(j, pos);
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
             const float by = cap > 0 ? 1 : scale;
             if (j->sinks)
@@ -154,15 +159,18 @@ static void place_token(const place_job *j, const qz_seq_run *r, size_t t) {
     const bool whole = c->qk_norm_whole;
     if (whole && q_norm) qz_mm_rms_norm(e->mm, q, q_norm, c->heads * d, eps, q);
     if (whole && k_norm) qz_mm_rms_norm(e->mm, k, k_norm, c->kv_heads * d, eps, k);
-    const float growth = qz_query_growth(&c->rope, pos);
+    const float growth = half ? qz_query_growth(&c->rope, pos) : qz_plain_query_growth(c, pos);
+    const bool plain = c->qk_plain && half;
     for (size_t h = 0; h < c->heads; h++) {
         if (q_norm && !whole) qz_mm_rms_norm(e->mm, q + h * wide, q_norm, d, eps, q + h * wide);
         rope(q + h * wide, cs, half);
+        if (plain) qz_rms_plain(q + h * wide, d, eps);
         if (growth != 1) qz_scale_row(q + h * wide, d, growth);
     }
     for (size_t h = 0; h < c->kv_heads; h++) {
         if (k_norm && !whole) qz_mm_rms_norm(e->mm, k + h * d, k_norm, d, eps, k + h * d);
         rope(k + h * d, cs, half);
+        if (plain) qz_rms_plain(k + h * d, d, eps);
         const size_t at = qz_kv_slot(kv, j->at->layer, r->seq, h) + pos * d;
         if (kv->type == QZ_KV_EXACT) {
             memcpy((float *)cache->k + at, k + h * d, d * sizeof *k);

@@ -14,6 +14,12 @@ void qz_gate_clamped(float limit, float alpha, float *g, const float *u, size_t 
         g[k] = (up + 1) * (h / (1 + qz_expf(-alpha * h)));
     }
 }
+void qz_rms_plain(float *x, size_t n, float eps) {
+    float sum = 0;
+    for (size_t k = 0; k < n; k++) sum += x[k] * x[k];
+    const float by = 1 / sqrtf(sum / (float)n + eps);
+    for (size_t k = 0; k < n; k++) x[k] *= by;
+}
 void qz_softcap(float *s, size_t n, float scale, float cap) {
     for (size_t k = 0; k < n; k++) s[k] = cap * (float)qz_tanh((double)(s[k] * scale / cap));
 }

@@ -11,6 +11,8 @@
 void qz_gate_mul(const qz_mm *mm, qz_act act, float *g, const float *u, size_t n);
 /* g = (clamp(u) + 1)·h·sigmoid(alpha·h), h = min(g, limit), clamp to ±limit (gpt-oss) */
 void qz_gate_clamped(float limit, float alpha, float *g, const float *u, size_t n);
+/* x /= √(mean x² + eps), the sum in order */
+void qz_rms_plain(float *x, size_t n, float eps);
 /* s = cap·tanh(s·scale / cap) */
 void qz_softcap(float *s, size_t n, float scale, float cap);
 /* Rotates one head in place; cs holds cos [half] then sin [half]. */

@@ -121,7 +121,7 @@ static void other_spellings(const char *dir) {
 }
 static void families(void **state) {
     (void)state;
-    static const char *const dirs[] = {"gpt_oss", "phimoe",
+    static const char *const dirs[] = {"gpt_oss", "phimoe", "llama4",
                                        "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
                                        "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
                                        "glm4_moe", "qwen3_5", "deepseek_v3", "cohere2",
@@ -146,6 +146,7 @@ static void one_spelling(void **state) {
 static void variants(void **state) {
     (void)state;
     static const char *const v[][2] = {{"gpt_oss", "swiglu-limit2"}, {"phimoe", "default-rope-jitter0.01"},
+                                       {"llama4", "released-constants"},
                                        {"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"},
                                        {"llama", "rope-linear4"},
         {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"},

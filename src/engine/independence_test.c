@@ -137,7 +137,7 @@ static void independent(const char *dir, const char *config) {
 static void zoo(void **state) {
     (void)state;
     static const char *const v[][2] = {
-        {"gpt_oss", "config.json"}, {"phimoe", "config.json"},
+        {"gpt_oss", "config.json"}, {"phimoe", "config.json"}, {"llama4", "config.json"},
         {"llama", "config.json"}, {"llama", "variants/rms-eps-0.05.config.json"},
         {"llama", "variants/rope-dynamic4-max64.config.json"}, {"llama", "variants/rope-linear4.config.json"},
         {"llama", "variants/rope-yarn4.config.json"}, {"llama", "variants/rope-yarn4-mscale.config.json"},

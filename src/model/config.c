@@ -217,10 +217,13 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu",
                        name, (unsigned long long)c->layers, json_array_size(listed));
     /* absent takes the default, null means none (mistral) */
-    bool absent = json_object_get(root, "sliding_window") == NULL;
+    c->chunked = f->window == QZ_WINDOW_CHUNKED;
+    const char *key = c->chunked ? "attention_chunk_size" : "sliding_window",
+               *sliding = c->chunked ? "chunked_attention" : "sliding_attention";
+    bool absent = json_object_get(root, key) == NULL;
     c->sliding_window = absent ? f->sliding_window : 0;
-    QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
-    bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
+    QZ_TRY(qz_json_u64(root, key, name, &c->sliding_window, err));
+    bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN || c->chunked;
     uint64_t first = 0, pattern = f->pattern;
     if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL || f->window == QZ_WINDOW_NO_ROPE)
         QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
@@ -232,11 +235,10 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         QZ_TRY(qz_json_u64(root, "_sliding_window_pattern", name, &pattern, err));
         QZ_TRY(qz_json_u64(root, "sliding_window_pattern", name, &pattern, err));
     }
-    if (use && c->sliding_window == 0 && json_is_integer(json_object_get(root, "sliding_window")))
-        return qz_fail(
-            err, QZ_EFORMAT,
-            "window of no keys: file '%s', key 'sliding_window': expected 1 or more, or null for none, found 0",
-            name);
+    if (use && c->sliding_window == 0 && json_is_integer(json_object_get(root, key)))
+        return qz_fail(err, QZ_EFORMAT,
+                       "window of no keys: file '%s', key '%s': expected 1 or more, or null for none, found 0", name,
+                       key);
     if (!use || c->sliding_window == 0) {
         c->sliding_window = 0;
         return QZ_OK;
@@ -245,15 +247,16 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
     for (size_t i = 0; i < c->layers; i++) {
         c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN   ? pattern == 0 || (i + 1) % pattern != 0
                               : f->window == QZ_WINDOW_NO_ROPE ? c->layer_no_rope[i]
+                              : c->chunked                     ? !c->layer_no_rope[i]
                                                                : i >= first;
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
-        if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
+        if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, sliding) != 0))
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "unknown layer type '%.40s': file '%s', key 'layer_types', entry %zu: expected "
-                           "full_attention or sliding_attention; quantz does not run such layers",
-                           t ? t : "?", name, i);
-        c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
+                           "full_attention or %s; quantz does not run such layers",
+                           t ? t : "?", name, i, sliding);
+        c->layer_sliding[i] = strcmp(t, sliding) == 0;
     }
     return QZ_OK;
 }
@@ -298,6 +301,10 @@ static qz_status read_numbers(const json_t *root, const char *name, const qz_fam
                            qz_number_get(i)->key, name, x);
         qz_config_set_number(c, i, x);
     }
+    const json_t *tuned = json_object_get(root, "attn_temperature_tuning"); /* true, or a number that is not 0 */
+    if (f->numbers[QZ_NUMBER_query_growth] > 0 && tuned && !json_is_null(tuned) && !json_is_true(tuned) &&
+        json_integer_value(tuned) == 0)
+        c->query_growth = 0;
     return QZ_OK;
 }
 
@@ -463,6 +470,8 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     c->qk_norm = f->qk_norm;
     c->parts = f->parts;
     if (f->head_bias_key) QZ_TRY(qz_json_bool(root, "lm_head_bias", name, &c->head_bias, err));
+    c->qk_plain = f->qk_plain_key;
+    if (f->qk_plain_key) QZ_TRY(qz_json_bool(root, "use_qk_norm", name, &c->qk_plain, err));
     if (f->qk_norm_key) QZ_TRY(qz_json_bool(root, "use_qk_norm", name, &c->qk_norm, err));
     c->q_gate = f->q_gate;
     if (f->attention_bias_key) {

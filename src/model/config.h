@@ -47,13 +47,14 @@ typedef struct {
 typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH, QZ_ACT_RELU } qz_act;
 /* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all
  * if use_sliding_window; layer_types, or all but every n-th; if use_sliding_window, layer_types or those without rotary
- * positions. */
+ * positions; those with them, in chunks of attention_chunk_size keys that do not slide. */
 typedef enum {
-    QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN, QZ_WINDOW_NO_ROPE
+    QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN, QZ_WINDOW_NO_ROPE,
+    QZ_WINDOW_CHUNKED
 } qz_window;
 /* Is layer_types read, once there is a window? */
 static inline bool qz_window_listed(qz_window w) {
-    return w == QZ_WINDOW_BY_KEY || w == QZ_WINDOW_PATTERN || w == QZ_WINDOW_NO_ROPE;
+    return w == QZ_WINDOW_BY_KEY || w == QZ_WINDOW_PATTERN || w == QZ_WINDOW_NO_ROPE || w == QZ_WINDOW_CHUNKED;
 }
 
 /* How a router's scores choose a token's experts and weigh them (engine/router.c). */
@@ -112,6 +113,8 @@ typedef struct {
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
     bool no_norms_before;             /* those behind are all */
     bool parallel;                    /* both halves read one norm, and both are added to what it read */
+    bool chunked;                     /* the window does not slide: keys from the start of a token's chunk on */
+    bool qk_plain;                    /* rotated queries and keys are normed by themselves, without gains */
     bool norm_mean, norm_bias;        /* LayerNorm: less the mean; with a bias beside the gains */
     bool head_bias;                   /* of the output matrix */
     bool qk_norm_whole;               /* one norm over all heads of q, one over those of k */
@@ -119,7 +122,7 @@ typedef struct {
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,
      * logit_divisor, route_scale of experts' weights (0: none), route_jitter of the sparse mixer, swiglu_limit and
-     * swiglu_alpha of a clamped gate (0: none) */
+     * swiglu_alpha of a clamped gate (0: none); query_growth and query_floor of qz_plain_query_growth */
 #define QZ_NUMBER(field, key, gguf, neutral) double field;
 #include "model/numbers.def"
 #undef QZ_NUMBER
@@ -185,6 +188,9 @@ typedef struct {
     const char *eps_key;              /* of the eps of norms; NULL: rms_norm_eps, "": it is always the row's */
     bool rope_sliding_only;           /* only layers with a window have rotary positions */
     bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
+    const char *mlp_width_key, *mlp_names[3]; /* width and names of a dense layer's linears, where experts have
+                                               * intermediate_size and "mlp" another name */
+    bool qk_plain_key;                /* use_qk_norm is read and means qk_plain, default true */
     bool head_bias_key, rope_mscale;  /* lm_head_bias; longrope's short_mscale and long_mscale are read */
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
     double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has
@@ -246,6 +252,8 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 /* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and
  * longrope depend on it); sliding: of a layer with a window. */
 void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor);
+/* What a query at position pos of a layer without rotary positions is multiplied with. */
+float qz_plain_query_growth(const qz_config *c, size_t pos);
 /* What a rotated query at position pos is multiplied with: 1 where the model has no such growth. */
 float qz_query_growth(const qz_rope *r, size_t pos);
 /* Does layer l have experts? */

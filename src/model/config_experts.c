@@ -119,7 +119,8 @@ qz_status qz_config_experts(const json_t *root, const char *name, const qz_famil
     c->experts = f->experts;
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
-    c->norm_topk = !f->norm_topk_key || f->norm_topk;
+    if (f->mlp_width_key) QZ_TRY(qz_json_u64(root, f->mlp_width_key, name, &c->intermediate_size, err));
+    c->norm_topk = f->norm_topk_key ? f->norm_topk : f->route == QZ_ROUTE_SOFTMAX;
     c->route = f->route;
     QZ_TRY(read_count(root, name, f, c, err));
     QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));

@@ -78,6 +78,10 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
         for (size_t j = 0; j < dim / 2; j++) inv[j] /= r->freq_factors[j];
 }
 
+float qz_plain_query_growth(const qz_config *c, size_t pos) {
+    if (!(c->query_growth > 0)) return 1;
+    return (float)(1.0 + c->query_growth * qz_log(1.0 + floor((double)(pos + 1) / c->query_floor)));
+}
 float qz_query_growth(const qz_rope *r, size_t pos) {
     if (!(r->query_beta > 0)) return 1;
     return (float)(1.0 + r->query_beta * qz_log(1.0 + (double)(pos / r->original_max_position)));

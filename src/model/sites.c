@@ -79,12 +79,13 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     if (r->value_rows) out->value_rows = qz_wide_of(c, r->value_rows);
     if (k->inputs[r->input].value_heads) out->value_cols = out->cols;
     if (out->rows == 0 || out->cols == 0) return false;
-    const char *own = k->experts ? qz_family_get(c->family)->expert_names[i] : NULL;
+    const qz_family_info *f = qz_family_get(c->family);
+    const char *own = k->experts ? f->expert_names[i] : sub == QZ_SUB_FFN && i < 3 ? f->mlp_names[i] : NULL;
     if (own) out->hf = own;
     out->root = qz_family_get(c->family)->root;
     if (sub == QZ_SUB_MIXER && r->use == QZ_USE_O && qz_family_get(c->family)->o_name)
         out->hf = out->name = qz_family_get(c->family)->o_name;
-    if (own && r->alone) out->name = own;
+    if (own && (r->alone || !k->experts)) out->name = own;
     if (out->kind == QZ_SITE_EXPERT) out->experts = (size_t)c->experts;
     return true;
 }
@@ -124,7 +125,8 @@ static void sub_module(lister *k, qz_sub sub) {
     const qz_kind *kind = kind_at(c, k->layer, sub);
     const char *router = qz_family_get(c->family)->router_name;
     if (kind->experts)
-        k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
+        k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1,
+                                   .hf = router ? router : "mlp.gate",
                                    .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
                                    .bias = has_bias(c, QZ_BIAS_EXPERTS),
                                    .stage = stages_before(c, k->layer), .use = QZ_USE_KEPT};

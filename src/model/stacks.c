@@ -51,7 +51,7 @@ static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t,
     const bool plain = p->col_step == 1 && (p->rows == 1 || p->row_step == p->cols);
     const qz_steps steps = {t->data + p->at * each, type, p->rows, p->cols, p->row_step, p->col_step};
     qz_tensor_view v = {.name = qz_arena_strdup(&m->arena, name), .file_name = t->name, .type = type,
-                        .n_dims = t->n_dims, .rows = p->rows, .cols = p->cols, .data = steps.data,
+                        .n_dims = p->rows == 1 ? 1 : t->n_dims, .rows = p->rows, .cols = p->cols, .data = steps.data,
                         .bytes = p->rows * p->cols * each, .file = file->path, .offset = t->offset + p->at * each};
     if (!plain) {
         v.type = QZ_TYPE_CODED;
