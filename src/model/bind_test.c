@@ -297,6 +297,34 @@ static void by_configuration(void **state) {
     }
 }
 
+/* A layer behind the last one (it predicts the token after the next) is left out with a count; in a family without such
+ * layers it is a part that nothing uses. */
+static void beyond_the_last(void **state) {
+    (void)state;
+    qz_st st;
+    set s;
+    qz_run run = {0};
+    qz_model *m = NULL;
+    read_set("glm4_moe", &st, &s);
+    copy(&s, "model.layers.1.mlp.gate.weight", "model.layers.2.mlp.gate.weight");
+    copy(&s, "model.layers.1.input_layernorm.weight", "model.layers.2.enorm.weight");
+    copy(&s, "model.layers.0.mlp.up_proj.weight", "model.layers.2.eh_proj.weight");
+    write_model(&s, "glm4_moe", "\"num_nextn_predict_layers\": 0", "\"num_nextn_predict_layers\": 1");
+    must(qz_model_open(NULL, dir, &m, &err));
+    must(qz_leftovers_judge(&run, m, &err));
+    assert_int_equal(qz_leftovers_count(m, QZ_LEFT_MTP), 3);
+    assert_int_equal(m->n_left, 3);
+    qz_model_free(m);
+    qz_st_release(&st);
+    qz_arena_release(&s.arena);
+    read_set("qwen3_moe", &st, &s);
+    copy(&s, "model.layers.0.mlp.gate.weight", "model.layers.3.mlp.gate.weight");
+    refused("qwen3_moe", &s, NULL, NULL,
+            (const char *const[3]){"nothing uses 1 stored tensor", "layers.3.mlp.gate.weight'", "num_hidden_layers"});
+    qz_st_release(&st);
+    qz_arena_release(&s.arena);
+}
+
 static int make_dir(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
@@ -307,6 +335,6 @@ static int remove_dir(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fused_experts), cmocka_unit_test(by_tensors),
-                                       cmocka_unit_test(by_configuration)};
+                                       cmocka_unit_test(by_configuration), cmocka_unit_test(beyond_the_last)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

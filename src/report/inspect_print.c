@@ -153,7 +153,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
                   c->tie_embeddings ? ", tied embeddings" : "");
     if (c->experts) expert_line(c, out);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position,
-                  c->rope.theta, c->sliding_window ? ", sliding window" : "");
+                  c->rope.theta, !c->sliding_window ? "" : c->chunked ? ", attention in chunks" : ", sliding window");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
     uint64_t kv = 0;
     if (kv_bytes(m, &kv))
