@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
+#include "model/leftovers.h"
 #include "model/steps.h"
 #include <math.h>
 #include <string.h>
@@ -107,6 +108,45 @@ static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, 
     return 1;
 }
 
+const qz_st_tensor *qz_folder_stored(const qz_model *m, const char *name) {
+    return m->impl && qz_gguf_of(m) == NULL ? qz_st_dir_find(m->impl, name, NULL) : NULL;
+}
+
+/* What predicts tokens beyond the next is no part of the model that runs: it is carried as it is stored. */
+static qz_status add_heads(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    const qz_model *m = p->model;
+    size_t n = 0, dropped = 0;
+    qz_str names = {0};
+    for (size_t i = 0; i < m->n_left; i++) {
+        if (m->left[i].kind != QZ_LEFT_MTP) continue;
+        const qz_st_tensor *t = qz_folder_stored(m, m->left[i].file_name);
+        const qz_type type = t ? qz_st_float_type(t->dtype) : QZ_TYPE_NONE;
+        if (p->spec.no_mtp || type == QZ_TYPE_NONE || t->elems == 0) {
+            dropped++;
+            continue;
+        }
+        const size_t rows = t->n_dims > 1 ? (size_t)t->dims[0] : 1;
+        p->items[p->n_items++] = (qz_artifact_item){
+            .raw = t, .name = t->name, .out_name = t->name, .type = type, .rows = rows, .cols = (size_t)t->elems / rows,
+            .n_dims = t->n_dims, .layer = -1, .linear = -1, .bytes = t->bytes,
+            .note = "it predicts tokens beyond the next (MTP): carried as it is" };
+        n++;
+    }
+    if (n + dropped) qz_leftovers_names(m, QZ_LEFT_MTP, &names);
+    qz_status st = QZ_OK;
+    if (n)
+        st = qz_plan_note(p, arena, err,
+                          "%zu tensor%s that predict%s tokens beyond the next (MTP) carried as stored: %s", n,
+                          n == 1 ? "" : "s", n == 1 ? "s" : "", names.ptr ? names.ptr : "");
+    if (st == QZ_OK && dropped)
+        st = qz_plan_note(p, arena, err,
+                          "%zu tensor%s that predict%s tokens beyond the next (MTP) left out%s: %s", dropped,
+                          dropped == 1 ? "" : "s", dropped == 1 ? "s" : "", p->spec.no_mtp ? " (--no-mtp)" : "",
+                          names.ptr ? names.ptr : "");
+    qz_str_release(&names);
+    return st;
+}
+
 /* Names and absolute offsets of the shards. */
 static qz_status lay_out_files(qz_artifact_plan *p, const qz_folder_plan_state *fp, qz_arena *arena, qz_error *err) {
     size_t item = 0;
@@ -203,7 +243,8 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     qz_slot *slots = NULL;
     size_t n = 0;
     if (!m->loose) QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    const size_t most = m->loose ? qz_loose_most(m) : n + 2 * (size_t)m->config.layers; /* scales of the cache */
+    /* scales of the cache, prediction heads */
+    const size_t most = m->loose ? qz_loose_most(m) : n + 2 * (size_t)m->config.layers + m->n_left;
     qz_folder_plan_state *fp = qz_arena_calloc(arena, 1, sizeof *fp);
     out->items = qz_arena_calloc(arena, most + 1, sizeof *out->items);
     if (fp) {
@@ -234,6 +275,7 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     if (m->loose) QZ_TRY(qz_loose_items(kind, out, arena, err));
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
     if (n) QZ_TRY(say_split(out, arena, err));
+    if (!m->loose) QZ_TRY(add_heads(out, arena, err));
     QZ_TRY(add_cache_scales(out, arena, err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;

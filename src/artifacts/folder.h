@@ -52,6 +52,8 @@ qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err);
 void qz_folder_close(qz_artifact_writer *w, bool keep);
 qz_st_dtype qz_folder_dtype(qz_type t);      /* of a float type */
 const char *qz_folder_dtype_name(qz_type t); /* as configurations have it: "bfloat16" */
+/* A tensor of the folder that a model was opened from, by its name there; NULL: none, or no folder. */
+const qz_st_tensor *qz_folder_stored(const qz_model *m, const char *name);
 /* Index of a sharded artifact, config.json, its twin and the carried files (folder_files.c). */
 qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err);
 /* The text of a configuration, numbers as short as they read back; free(). NULL = out of memory. */

@@ -178,7 +178,9 @@ qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err) {
     for (size_t l = 0; l < r->m->config.layers; l++)
         for (size_t i = 0; i < r->m->blocks[l].n_sites; i++) {
             const qz_bound *b = &r->m->blocks[l].sites[i];
-            if (b->site.kind == QZ_SITE_NORM || b->site.kind == QZ_SITE_ROUTER) continue;
+            if (b->site.kind == QZ_SITE_NORM || b->site.kind == QZ_SITE_ROUTER ||
+                (b->site.kind == QZ_SITE_PART && !b->site.module))
+                continue;
             for (size_t e = 0; e < (b->site.experts ? b->site.experts : 1); e++) {
                 const qz_tensor_view *t = b->weight[e];
                 if (t == NULL || t->coded) continue;

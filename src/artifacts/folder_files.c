@@ -43,6 +43,9 @@ json_t *qz_folder_kept(const qz_artifact_plan *p, bool head) {
             if ((s->kind == QZ_SITE_ROUTER || s->module) && qz_site_name(s, l, 0, "weight", name, sizeof name))
                 ok = add_name(names, name);
         }
+    for (size_t i = 0; ok && i < p->n_items; i++) /* carried matrices are linears of their module */
+        if (p->items[i].raw && p->items[i].n_dims == 2 && qz_str_ends(p->items[i].name, ".weight"))
+            ok = add_name(names, p->items[i].name);
     for (size_t i = 0; ok && i < p->n_items; i++)
         if (p->items[i].linear >= 0 && p->items[i].type != QZ_TYPE_CODED && (p->spec.n_modules || p->items[i].note))
             ok = add_name(names, p->items[i].out_name);
@@ -66,6 +69,9 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
         if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
     }
     if (p->model->loose) return ok; /* of such a family nothing else is known */
+    static const char *const heads[] = {"mtp_num_hidden_layers", "num_nextn_predict_layers"};
+    for (size_t i = 0; i < 2 && p->spec.no_mtp; i++)
+        if (json_object_get(root, heads[i])) ok = ok && json_object_set_new(root, heads[i], json_integer(0)) == 0;
     /* engines that tie would drop the stored head */
     if (p->model->head_untied) ok = ok && json_object_set_new(root, "tie_word_embeddings", json_false()) == 0;
     /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their

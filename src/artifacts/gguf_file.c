@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "model/kinds.h"
+#include "model/leftovers.h"
 #include "model/steps.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,10 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
 static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
+    const size_t heads = qz_leftovers_count(p->model, QZ_LEFT_MTP);
+    if (heads)
+        QZ_TRY(qz_plan_note(p, arena, err, "%zu tensor%s that predict%s tokens beyond the next (MTP) left out", heads,
+                            heads == 1 ? "" : "s", heads == 1 ? "s" : ""));
     if (c->chunked && c->sliding_window != f->sliding_window)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "attention_chunk_size %llu cannot be stored in GGUF: llama.cpp runs %s with %llu: other "

@@ -270,10 +270,6 @@ qz_status qz_loose_open(qz_run *run, const char *dir, qz_model **out, qz_error *
     return st;
 }
 
-const qz_st_tensor *qz_loose_stored(const qz_model *m, const char *name) {
-    return m->loose ? qz_st_dir_find(m->impl, name, NULL) : NULL;
-}
-
 /* Every tensor as it is stored, in the order of their names: the same for any division into files. */
 static int by_stored(const void *a, const void *b) {
     return strcmp((*(const qz_st_tensor *const *)a)->name, (*(const qz_st_tensor *const *)b)->name);

@@ -69,7 +69,7 @@ void qz_loose_settle(qz_model *m, const qz_st_dir *d);
 /* Every stored tensor: name, type, shape, bytes. */
 qz_status qz_loose_hash(qz_run *run, const qz_model *m, qz_sha256 *h, qz_error *err);
 /* The stored tensor of that name, NULL if absent: of a source or an artifact. */
-const qz_st_tensor *qz_loose_stored(const qz_model *m, const char *name);
+
 
 /* The next matrix that is coded by its name, from *i on (0 at first), NULL behind the last. */
 const qz_tensor_view *qz_loose_next(const qz_model *m, size_t *i);

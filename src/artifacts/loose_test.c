@@ -84,7 +84,7 @@ static void check_matrix(const qz_model *m, const layout *x, size_t e, int half)
     (void)snprintf(name, sizeof name, "%s.%zu.%s.weight", x->parent, e, leaf[half]);
     (void)snprintf(stored, sizeof stored, "%s.%s", x->parent, half == 2 ? "down_proj" : "gate_up_proj");
     const qz_tensor_view *v = qz_model_find(m, name);
-    const qz_st_tensor *t = qz_loose_stored(m, stored);
+    const qz_st_tensor *t = qz_folder_stored(m, stored);
     assert_non_null(v);
     assert_non_null(t);
     assert_int_equal(v->rows, half == 2 ? 64 : 32);
@@ -102,7 +102,7 @@ static void check_matrix(const qz_model *m, const layout *x, size_t e, int half)
     (void)snprintf(stored, sizeof stored, "%s.%s_bias", x->parent, half == 2 ? "down_proj" : "gate_up_proj");
     const size_t n = v->rows;
     v = qz_model_find(m, name);
-    t = qz_loose_stored(m, stored);
+    t = qz_folder_stored(m, stored);
     assert_non_null(v);
     assert_int_equal(v->cols, n);
     qz_tensor_decode(v, 0, 1, row);

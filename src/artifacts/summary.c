@@ -30,6 +30,11 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
                         .why = it->note ? it->note : it->rule->why };
         return;
     }
+    if (it->raw) {
+        *k = (qz_kept){ .what = "prediction heads", .one = "prediction head", .type = qz_item_type_name(it),
+                        .why = it->note };
+        return;
+    }
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
                         qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
     const qz_mix_options *mix = &p->spec.mix;

@@ -262,6 +262,49 @@ static void cache_types(void **state) {
         rig_close(&r);
     }
 }
+/* A layer with a state keeps no keys, its bytes are counted; a call that fails before its layers changes nothing, one
+ * that fails between them leaves its sequence empty, and what follows is as from a fresh cache. */
+static void states(void **state) {
+    (void)state;
+    enum { N = 12, V = 256 };
+    rig r = {0};
+    qz_error err = {0};
+    qz_kv *kv, *fresh;
+    static float a[N * V], b[N * V];
+    uint32_t ids[N];
+    rig_open(&r, "qwen3_5", NULL, "golden.json", 2);
+    for (uint32_t t = 0; t < N; t++) ids[t] = (t * 29 + 3) % V;
+    must(qz_kv_open(r.e, 2, N, &kv, &err), &err);
+    must(qz_kv_open(r.e, 1, N, &fresh, &err), &err);
+    /* keys and values of layer 1, state and three inputs of the convolution of layer 0 */
+    assert_int_equal(qz_kv_bytes(fresh), 4 * (2 * 2 * 32 * N + 4 * 16 * 24 + 3 * (2 * 2 * 16 + 4 * 24)));
+    must(qz_engine_forward(r.e, fresh, &(qz_batch){.ids = ids, .n = N}, a, &err), &err);
+    const uint32_t bad = V + 1;
+    must(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids, .n = 5}, b, &err), &err);
+    assert_int_equal(qz_engine_forward(r.e, kv, &(qz_batch){.ids = &bad, .n = 1}, b, &err), QZ_EUSAGE);
+    assert_int_equal(qz_kv_length(kv, 0), 5);
+    err = (qz_error){0};
+    must(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids + 5, .n = N - 5}, b, &err), &err);
+    assert_memory_equal(a + 5 * V, b, (N - 5) * V * sizeof *a);
+    /* a weight of layer 1 that is none: layer 0 has gone on */
+    const qz_tensor_view *t = r.m->blocks[1].linear[QZ_MLP_DOWN];
+    float *wild = qz_calloc_array(t->rows * t->cols, sizeof *wild);
+    for (size_t i = 0; i < t->rows * t->cols; i++) wild[i] = 1e38f;
+    qz_layer_weights *w = (qz_layer_weights *)(uintptr_t)qz_engine_layer(r.e, 1);
+    const qz_weights own = w->lin[QZ_MLP_DOWN];
+    w->lin[QZ_MLP_DOWN] = (qz_weights){.type = QZ_TYPE_F32, .rows = t->rows, .cols = t->cols, .data = wild};
+    qz_kv_reset(kv, 0);
+    assert_int_equal(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids, .n = 4}, b, &err), QZ_ENUMERIC);
+    assert_int_equal(qz_kv_length(kv, 0), 0);
+    w->lin[QZ_MLP_DOWN] = own;
+    err = (qz_error){0};
+    must(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids, .n = N}, b, &err), &err);
+    assert_memory_equal(a, b, N * V * sizeof *a);
+    qz_free(wild);
+    qz_kv_free(kv);
+    qz_kv_free(fresh);
+    rig_close(&r);
+}
 static void beyond_float16(void **state) {
     (void)state;
     rig r = {0};
@@ -408,7 +451,8 @@ int main(void) {
                                        cmocka_unit_test(one_spelling),
                                        cmocka_unit_test(batching_changes_nothing),
                                        cmocka_unit_test(bad_input),
-                                       cmocka_unit_test(cache_types), cmocka_unit_test(beyond_float16),
+                                       cmocka_unit_test(cache_types), cmocka_unit_test(states),
+                                       cmocka_unit_test(beyond_float16),
                                        cmocka_unit_test(rounded_inputs), cmocka_unit_test(rounded_models)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -283,7 +283,7 @@ static void say(qz_run *run, const qz_model *m) {
         {QZ_LEFT_BUFFER, "stored as buffers, computed anew and not read"},
         {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
         {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"},
-        {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run and not kept"},
+        {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run"},
         {QZ_LEFT_OTHER, "of images or sound, kept out: only the text model is read"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_str names = {0};

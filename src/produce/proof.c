@@ -1,6 +1,7 @@
 #include "produce/proof.h"
 #include "artifacts/artifact.h"
 #include "artifacts/block_errors.h"
+#include "artifacts/folder.h"
 #include "artifacts/loose.h"
 #include "artifacts/open.h"
 #include "base/hash.h"
@@ -320,7 +321,7 @@ static qz_status compare_item(const qz_proof *p, size_t i, const qz_model *m, qz
 
 /* What was carried over is stored as it was. */
 static qz_status compare_raw(const qz_artifact_item *it, const qz_model *m, qz_error *err) {
-    const qz_st_tensor *a = it->raw, *b = qz_loose_stored(m, it->out_name);
+    const qz_st_tensor *a = it->raw, *b = qz_folder_stored(m, it->out_name);
     if (!b || b->dtype != a->dtype || b->n_dims != a->n_dims || memcmp(a->dims, b->dims, a->n_dims * sizeof *a->dims))
         return qz_fail(err, QZ_EBUG,
                        "proof failed: tensor '%s' is missing or has another shape or type in the written artifact",

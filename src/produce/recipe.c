@@ -140,6 +140,7 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     QZ_TRY(qz_scheme_parse(to, &out->spec, err));
     QZ_TRY(set_ints(r, &out->spec, search, &out->codes, err));
     if (r == NULL) return QZ_OK;
+    out->spec.no_mtp = r->no_mtp;
     if (r->modules.n && search == QZ_SEARCH_COMPAT && qz_scheme_module_room(out->spec.scheme) == QZ_MODULES_KEEP &&
         solves(out))
         return qz_fail(err, QZ_EUSAGE, "--module and --search compat do not go together for '%s': the reference's "
@@ -219,7 +220,9 @@ static void put_modules(const qz_scheme_spec *s, qz_json_writer *w) {
     for (size_t i = 0; i < s->n_modules; i++) qz_jw_text(w, NULL, s->modules[i].text);
     if (s->n_modules) qz_jw_close(w, ']');
 }
-static void put_types(const qz_mix_options *m, qz_json_writer *w) {
+static void put_types(const qz_scheme_spec *s, qz_json_writer *w) {
+    const qz_mix_options *m = &s->mix;
+    put_flag(w, "no_mtp", s->no_mtp);
     put_flag(w, "pure", m->pure);
     put_flag(w, "leave_output_tensor", m->keep_output);
     if (m->output_type >= 0) put_text(w, "output_tensor_type", qz_gguf_type_get((uint32_t)m->output_type)->name);
@@ -241,7 +244,7 @@ void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out) {
     if (c->codes.damp > 0) qz_jw_real(&w, "damp", c->codes.damp);
     if (solves(c) && !c->convert) put_ints(c, &w);
     put_modules(&c->spec, &w);
-    put_types(&c->spec.mix, &w);
+    put_types(&c->spec, &w);
     put_flag(&w, "allow_requantize", c->requantize);
     put_text(&w, "reserve", c->reserve);
     put_text(&w, "split_max_size", cut ? c->split_size : NULL);

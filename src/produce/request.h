@@ -35,6 +35,7 @@ typedef struct {
     const char *split_size, *split_tensors, *reserve_room; /* files of a GGUF artifact (artifacts/gguf_layout.h) */
     bool keep_split, empty_first, allow_requantize;
     qz_text_list overrides; /* --override-kv */
+    bool no_mtp;           /* folders leave out what predicts tokens beyond the next */
     bool no_clip;          /* awq --search compat: without the search of clipping bounds */
     bool no_bos;           /* calibration windows as the text has them */
     const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */
