@@ -92,10 +92,12 @@ qz_status qz_norm_kept(const qz_model *m, const qz_tensor_view *t, long layer, c
     if (w == NULL || gains == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", t->name);
     qz_tensor_decode(norm, 0, 1, gains);
     qz_tensor_decode(t, 0, t->rows, w);
+    const float read = m->config.norm_plus_one ? 1 : 0, /* what stored gains lack: in the source, and as written */
+                written = qz_family_get(m->config.family)->norm_plus_one ? 1 : 0;
     for (size_t i = 0; i < n; i++) {
         const size_t k = i % t->cols;
-        const float was = gains[k] + (m->config.norm_plus_one ? 1.0f : 0.0f);
-        if (was != in->norm[k] && in->norm[k] != 0) w[i] *= was / in->norm[k];
+        const float was = gains[k] + read, now = in->norm[k] + written;
+        if (was != now && now != 0) w[i] *= was / now;
     }
     out->data = w;
     return QZ_OK;
