@@ -68,6 +68,8 @@ typedef struct {
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
     size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor
                                        * under out_name); experts 0: none */
+    size_t half, halves;              /* one of so many matrices of an expert that the tensor holds one below the other
+                                       * (gate and up); halves 0: one */
     const qz_scheme_spec *as;         /* another level of the scheme by a rule for its module; NULL: the plan's */
     float input_amax;                 /* largest magnitude of its inputs in the calibration; 0: not known */
     float scale_amax;                 /* what a tensor's scale is made for; 0: what engines merge it with decides */
@@ -80,6 +82,13 @@ typedef struct {
     size_t file;                      /* index into plan.files */
     uint64_t offset, bytes;           /* of its data in that file, all parts together */
 } qz_artifact_item;
+/* Its place among the matrices of its tensor, and their number. */
+static inline size_t qz_item_place(const qz_artifact_item *it) {
+    return it->expert * (it->halves ? it->halves : 1) + it->half;
+}
+static inline size_t qz_item_places(const qz_artifact_item *it) {
+    return (it->experts ? it->experts : 1) * (it->halves ? it->halves : 1);
+}
 
 typedef struct {
     const char *name;                 /* relative to the folder; NULL: the artifact's file or its part i */

@@ -32,7 +32,8 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 static int cmp_item(const void *a, const void *b) {
     const qz_artifact_item *x = a, *y = b;
     int by_name = qz_gguf_name_cmp(x->out_name, y->out_name);
-    return by_name ? by_name : x->expert < y->expert ? -1 : x->expert > y->expert;
+    const size_t a_place = qz_item_place(x), b_place = qz_item_place(y);
+    return by_name ? by_name : a_place < b_place ? -1 : a_place > b_place;
 }
 
 static int cmp_part(const void *a, const void *b) {
@@ -123,6 +124,8 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         if (site && site->site.experts) {
             it->experts = site->site.experts;
             it->expert = slots[i].expert;
+            it->halves = site->site.gguf_half ? 2 : 0;
+            it->half = site->site.gguf_half == 2;
         }
         if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
         if (site && site->site.gguf_rest && !slots[i].bias)
@@ -195,7 +198,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
     it->importance_required = ch->needs_imatrix;
     if (ch->needs_imatrix && !ctx->has_imatrix) return refuse_without(out, it, ch, err);
     if (ch->type == ch->wanted) return QZ_OK;
-    if (it->expert == 0) out->n_fallbacks++; /* a stack is one tensor */
+    if (qz_item_place(it) == 0) out->n_fallbacks++; /* a stack is one tensor */
     it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols,
                                qz_gguf_type_get(ch->wanted)->name, qz_gguf_type_get(ch->type)->name);
     return it->note ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
@@ -208,7 +211,8 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
         bool seen = false;
         if (!p->items[i].note) continue;
         for (size_t k = 0; k < p->n_items; k++) {
-            if (p->items[k].expert || !p->items[k].note || strcmp(p->items[k].note, p->items[i].note)) continue;
+            if (qz_item_place(&p->items[k]) || !p->items[k].note ||
+                strcmp(p->items[k].note, p->items[i].note)) continue;
             seen |= k < i;
             n++;
         }
@@ -309,7 +313,9 @@ static uint32_t stored_type(const qz_artifact_item *it, const qz_mix_options *o)
 }
 
 /* A stack of experts is one tensor: matrices one behind the other, biases one below the other. */
-static size_t height(const qz_artifact_item *it) { return it->experts && it->n_dims == 1 ? it->experts : it->rows; }
+static size_t height(const qz_artifact_item *it) {
+    return it->experts && it->n_dims == 1 ? it->experts : it->rows * qz_max_size(1, it->halves);
+}
 static size_t depth(const qz_artifact_item *it) { return it->n_dims == 1 ? 1 : qz_max_size(1, it->experts); }
 
 static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out,
@@ -321,7 +327,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     if (!t || !ch) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
-        if (out->items[i].expert == 0)
+        if (qz_item_place(&out->items[i]) == 0)
             t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name,
                                       .ne = {out->items[i].cols, height(&out->items[i]), depth(&out->items[i]), 1 },
                                       .source = stored_type(&out->items[i], &out->spec.mix),
@@ -338,7 +344,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
                             "type is the embedding's"));
     k = 0;
     for (size_t i = 0; i < n; i++) {
-        k += i > 0 && out->items[i].expert == 0;
+        k += i > 0 && qz_item_place(&out->items[i]) == 0;
         QZ_TRY(set_type(ctx, &out->items[i], &ch[k], arena, out, err));
     }
     QZ_TRY(note_fallbacks(out, arena, err));
@@ -362,8 +368,9 @@ static qz_status place(qz_artifact_plan *out, const qz_gguf_plan *gp, qz_error *
             qz_artifact_item *it = &out->items[i];
             it->offset = at;
             at += it->bytes;
-            if (it->expert + 1 >= it->experts)
-                at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
+            const size_t place_at = qz_item_place(it);
+            if (place_at + 1 >= qz_item_places(it))
+                at = it->offset - place_at * it->bytes + ALIGNED((place_at + 1) * it->bytes);
         }
         out->files[f] = (qz_artifact_file){ .bytes = size, .weights = true };
     }
@@ -377,7 +384,7 @@ static qz_status list_tensors(qz_artifact_plan *out, qz_gguf_item *items, uint64
     for (size_t i = 0; i < out->n_items; i++) {
         qz_artifact_item *it = &out->items[i];
         uint64_t all = 0;
-        if (it->expert) {
+        if (qz_item_place(it)) {
             it->bytes = out->items[i - 1].bytes;
             continue;
         }
@@ -386,7 +393,7 @@ static qz_status list_tensors(qz_artifact_plan *out, qz_gguf_item *items, uint64
                                     .dims = { it->cols, height(it), depth(it), 1 } };
         QZ_TRY(qz_gguf_item_bytes(&items[*n], &all, err));
         padded[(*n)++] = ALIGNED(all);
-        it->bytes = all / qz_max_size(1, it->experts);
+        it->bytes = all / qz_item_places(it);
     }
     return QZ_OK;
 }
@@ -398,7 +405,7 @@ static qz_status give_parts(qz_artifact_plan *out, const uint64_t *padded, size_
     if (out->spec.layout.keep) return QZ_OK;
     QZ_TRY(qz_gguf_layout_parts(&out->spec.layout, padded, n, part, &out->n_files, err));
     for (size_t i = 0, k = 0; i < out->n_items; i++) {
-        k += i > 0 && out->items[i].expert == 0;
+        k += i > 0 && qz_item_place(&out->items[i]) == 0;
         out->items[i].file = part[k];
     }
     return QZ_OK;
@@ -470,7 +477,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     if (!gp->parts || !out->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     for (size_t i = 0, k = 0; i < out->n_items; i++) {
         qz_gguf_part *part = &gp->parts[out->items[i].file];
-        if (out->items[i].expert) continue;
+        if (qz_item_place(&out->items[i])) continue;
         if (part->n++ == 0) part->items = items + k;
         k++;
     }

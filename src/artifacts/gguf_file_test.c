@@ -246,6 +246,7 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/olmo3");
     check_reference("tests/golden/zoo/deepseek_v3");
     check_reference("tests/golden/zoo/cohere2");
+    check_reference("tests/golden/zoo/mistral4");
     check_reference("tests/golden/zoo/gpt_oss");
     check_reference("tests/golden/zoo/qwen3_5_moe");
     check_reference("tests/golden/zoo/qwen3_next");

@@ -4,9 +4,11 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/formats.h"
+#include "model/kinds.h"
 #include "model/leftovers.h"
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void close_gguf(qz_model *m) {
@@ -18,18 +20,24 @@ static void close_gguf(qz_model *m) {
 /* A stack of experts: a view for each, under the names of a checkpoint. */
 static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_type type, size_t experts,
                            qz_error *err) {
-    const size_t bytes = (size_t)t->bytes / experts;
-    for (size_t e = 0; e < experts; e++) {
+    const bool both = qz_family_get(m->config.family)->gguf_gate_up && strstr(t->name, "_gate_up_") && t->n_dims == 3;
+    const size_t halves = both ? 2 : 1, bytes = (size_t)t->bytes / experts / halves;
+    for (size_t i = 0; i < experts * halves; i++) {
         char name[256];
+        const size_t e = i / halves;
+        qz_site up;
         (void)qz_gguf_name_to_hf(&m->config, t->name, e, &experts, name, sizeof name);
+        const size_t layer = strtoul(t->name + 4, NULL, 10); /* of "blk.3.…"; one too many is named all the same */
+        if (i % halves && qz_site_of(&m->config, layer < m->config.layers ? layer : 0, QZ_MLP_UP, &up))
+            (void)qz_site_name(&up, layer, e, "weight", name, sizeof name);
         const char *hf = qz_arena_strdup(&m->arena, name);
         if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
-        const size_t rows = t->n_dims == 3 ? (size_t)t->dims[1] : 1; /* of a matrix, of a bias */
+        const size_t rows = t->n_dims == 3 ? (size_t)t->dims[1] / halves : 1; /* of a matrix, of a bias */
         m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type,
                                                        .n_dims = t->n_dims - 1,
                                                        .rows = rows, .cols = (size_t)t->dims[0],
-                                                       .data = t->data + e * bytes, .bytes = bytes, .file = t->file,
-                                                       .offset = t->offset + e * bytes };
+                                                       .data = t->data + i * bytes, .bytes = bytes, .file = t->file,
+                                                       .offset = t->offset + i * bytes };
     }
     return QZ_OK;
 }

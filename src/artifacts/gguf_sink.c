@@ -4,11 +4,11 @@
 /* Tensors of part f behind the first `done` items. */
 static size_t tensors_of(const qz_artifact_plan *p, size_t f, size_t done) {
     size_t n = 0;
-    for (size_t i = 0; i < done; i++) n += p->items[i].file == f && p->items[i].expert == 0;
+    for (size_t i = 0; i < done; i++) n += p->items[i].file == f && qz_item_place(&p->items[i]) == 0;
     return n;
 }
 size_t qz_gguf_sink_resume_at(const qz_artifact_plan *p, size_t done) {
-    while (done < p->n_items && p->items[done].expert) done--;
+    while (done < p->n_items && qz_item_place(&p->items[done])) done--;
     return done;
 }
 

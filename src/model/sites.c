@@ -86,6 +86,8 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     if (sub == QZ_SUB_MIXER && r->use == QZ_USE_O && qz_family_get(c->family)->o_name)
         out->hf = out->name = qz_family_get(c->family)->o_name;
     if (own && (r->alone || !k->experts)) out->name = own;
+    if (out->kind == QZ_SITE_EXPERT && qz_family_get(c->family)->gguf_gate_up && linear != QZ_MLP_DOWN)
+        out->gguf = "ffn_gate_up_exps", out->gguf_half = linear == QZ_MLP_GATE ? 1 : 2;
     if (out->kind == QZ_SITE_EXPERT) out->experts = (size_t)c->experts;
     return true;
 }

@@ -83,6 +83,7 @@ typedef struct {
     bool module;           /* a part that checkpoints have as a linear module */
     bool few;              /* a linear of a row or two for each head */
     bool rates, taps;      /* GGUF stores -exp(x) of it; checkpoints store [rows, 1, cols] */
+    int gguf_half;         /* GGUF keeps it as the first (1) or second (2) half of each matrix of a stack; 0: alone */
     bool inside;           /* its kind multiplies with it piece by piece: no packed form */
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;

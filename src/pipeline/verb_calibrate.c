@@ -83,7 +83,9 @@ static qz_status stage_imatrix(const qz_stats *s, const qz_config *c, const char
         qz_site sites[QZ_MAX_SITES];
         const size_t n = qz_sites(c, l, sites);
         for (size_t i = 0; i < n && st == QZ_OK; i++)
-            if (qz_site_linear(&sites[i]) || sites[i].kind == QZ_SITE_ROUTER) 
+            /* a second half has the first one's; kv_b is there in matrices that read something else */
+            if ((qz_site_linear(&sites[i]) || sites[i].kind == QZ_SITE_ROUTER) && sites[i].gguf_half != 2 &&
+                sites[i].use != QZ_USE_KV_B) 
                 st = add_entry(&im, s, c, l, &sites[i], err);
     }
     if (st == QZ_OK) {

@@ -210,7 +210,7 @@ static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_
     t->ones |= r.zeros || r.unseen;
     t->scaled |= r.scaled;
     warn_repair(run, it, &r);
-    if (r.unseen && it->experts) qz_experts_name(&t->unseen, t->n_unseen++, it->expert);
+    if (r.unseen && it->experts && it->half == 0) qz_experts_name(&t->unseen, t->n_unseen++, it->expert);
     return QZ_OK;
 }
 
@@ -222,7 +222,7 @@ static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_imp
         const qz_artifact_item *it = &plan->items[i];
         if (!it->importance_matters) continue;
         st = look_at_item(run, it, imp, file, &t, err);
-        if (st == QZ_OK && it->expert + 1 >= matrices(it)) close_tensor(run, it, &t, s);
+        if (st == QZ_OK && qz_item_place(it) + 1 >= qz_item_places(it)) close_tensor(run, it, &t, s);
     }
     qz_str_release(&t.unseen);
     for (size_t k = 0; st == QZ_OK && imp->imatrix && k < imp->imatrix->n; k++) {
