@@ -212,6 +212,16 @@ static void by_tensors(void **state) {
     END("gpt_oss", "tensor 'model.layers.1.self_attn.sinks' is missing", "model '", "incomplete");
     CASE("gpt_oss") drop(&s, "layers.0.mlp.experts.gate_up_proj_bias");
     END("gpt_oss", "tensor 'model.layers.0.mlp.experts.0.gate_proj.bias' is missing", "model '", "incomplete");
+    CASE("deepseek_v3") drop(&s, "layers.1.self_attn.kv_b_proj");
+    END("deepseek_v3", "tensor 'model.layers.1.self_attn.kv_b_proj.weight' is missing", "model '", "incomplete");
+    CASE("deepseek_v3") drop(&s, "layers.0.self_attn.kv_a_layernorm");
+    END("deepseek_v3", "tensor 'model.layers.0.self_attn.kv_a_layernorm.weight' is missing", "model '", "incomplete");
+    CASE("opt") drop(&s, "embed_positions");
+    END("opt", "tensor 'model.decoder.embed_positions.weight' is missing", "model '", "incomplete");
+    CASE("opt") drop(&s, "layers.2.final_layer_norm.bias");
+    END("opt", "tensor 'model.decoder.layers.2.final_layer_norm.bias' is missing", "model '", "incomplete");
+    CASE("cohere2") copy(&s, "model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight");
+    END("cohere2", "nothing uses 1 stored tensor", "post_attention_layernorm.weight'", "expected parts of this model");
     CASE("phi3") copy(&s, "model.layers.0.self_attn.o_proj.weight", "model.layers.0.self_attn.q_proj.weight");
     END("phi3", "two tensors for one site", "'model.layers.0.self_attn.q_proj.weight'",
         "expected it or 'model.layers.0.self_attn.qkv_proj.weight', found both");
@@ -275,6 +285,37 @@ static void by_configuration(void **state) {
          {"wrong shape", "mlp.shared_experts.gate_proj.weight'", "expected [64, 64], found [32, 64]"}},
         {"glm4_moe", "\"routed_scaling_factor\": 2.5", "\"routed_scaling_factor\": 2.5, \"scoring_func\": \"softmax\"",
          {"1 key", "'scoring_func' = \"softmax\"", "MOD-KEYS"}},
+        {"deepseek_v3", "\"kv_lora_rank\": 32", "\"kv_lora_rank\": 16",
+         {"wrong shape", "self_attn.kv_a_proj_with_mqa.weight'", "expected [24, 64], found [40, 64]"}},
+        {"deepseek_v3", "\"kv_lora_rank\": 32", "\"kv_lora_rank\": null",
+         {"key 'kv_lora_rank' is missing", "found none", "add it from the model's card"}},
+        {"deepseek_v3", "\"qk_head_dim\": 40", "\"qk_head_dim\": 48",
+         {"two sizes of heads", "key 'qk_head_dim'", "qk_nope_head_dim + qk_rope_head_dim = 40, found 48"}},
+        {"deepseek_v3", "\"q_lora_rank\": 32", "\"q_lora_rank\": null",
+         {"is missing", "tensor 'model.layers.0.self_attn.q_proj.weight'", "incomplete"}},
+        {"deepseek_v3", "\"topk_group\": 2", "\"topk_group\": 4", {"groups of experts", "found 3, of which 4", "kept"}},
+        {"mistral4", "\"n_routed_experts\": 4", "\"n_routed_experts\": 5",
+         {"wrong shape", "mlp.experts.", "(n_routed_experts first)"}},
+        {"mistral4", "\"partial_rotary_factor\": 0.25", "\"partial_rotary_factor\": 0.5",
+         {"two numbers of rotating values", "qk_rope_head_dim = 8", "partial_rotary_factor = 16"}},
+        {"ministral3", "\"llama_4_scaling_beta\": 0.3", "\"llama_4_scaling_beta\": -1",
+         {"growth of queries out of range", "expected a number from 0 on", "found -1"}},
+        {"olmo3", "\"full_attention\", \"sliding_attention\"]", "\"full_attention\", \"linear_attention\"]",
+         {"unknown layer type 'linear_attention'", "entry 2", "expected full_attention or sliding_attention"}},
+        {"cohere2", "\"logit_scale\": 0.75", "\"logit_scale\": 0.75, \"use_parallel_block\": false",
+         {"1 key", "'use_parallel_block' = false", "MOD-KEYS"}},
+        {"cohere2", "\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": 2",
+         {"layer_norm_eps out of range", "expected above 0 and below 1", "found 2"}},
+        {"opt", "\"do_layer_norm_before\": true", "\"do_layer_norm_before\": false",
+         {"1 key", "'do_layer_norm_before' = false", "MOD-KEYS"}},
+        {"opt", "\"word_embed_proj_dim\": 64", "\"word_embed_proj_dim\": 32",
+         {"1 key", "'word_embed_proj_dim' = 32", "MOD-KEYS"}},
+        {"opt", "\"activation_function\": \"relu\"", "\"activation_function\": \"gelu\"",
+         {"unknown activation 'gelu'", "key 'activation_function'", "expected 'relu'"}},
+        {"opt", "\"ffn_dim\": 160", "\"ffn_dim\": 128",
+         {"wrong shape", "layers.0.fc1.weight'", "expected [128, 64], found [160, 64]"}},
+        {"opt", "\"max_position_embeddings\": 128", "\"max_position_embeddings\": 130",
+         {"wrong shape", "embed_positions.weight'", "expected [132, 64], found [130, 64]"}},
         {"qwen3_5", "[\"linear_attention\", \"full_attention\"]", "[\"full_attention\", \"linear_attention\"]",
          {"is missing", "tensor 'model.layers.0.self_attn.q_proj.weight'", "the checkpoint is incomplete"}},
         {"qwen3_5", "\"linear_value_head_dim\": 24", "\"linear_value_head_dim\": 16",

@@ -592,8 +592,8 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
         return qz_fail(err, QZ_EFORMAT, "head_dim must be even for rotary embeddings: file '%s': found %llu", name,
                        (unsigned long long)c->head_dim);
     if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1))
-        return qz_fail(err, QZ_EFORMAT, "rms_norm_eps out of range: file '%s': expected above 0 and below 1, found %g",
-                       name, c->rms_norm_eps);
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected above 0 and below 1, found %g",
+                       qz_eps_key(qz_family_get(c->family)), name, c->rms_norm_eps);
     if (!(c->rope.theta > 0 && c->rope.theta < 1e15) || !(c->rope.factor > 0 && c->rope.factor < 1e6))
         return qz_fail(err, QZ_EFORMAT,
                        "rope_theta or factor out of range: file '%s': expected numbers above 0, found %g and %g", name,

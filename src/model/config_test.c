@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "model/config.h"
+#include "model/families.h"
 
 #define ZOO "tests/golden/zoo/"
 
@@ -82,6 +83,33 @@ static void switches_are_numbers(void **state) {
         json_decref(root);
     }
 }
+/* A text model of Mistral3ForConditionalGeneration, whichever it is; keys of what looks are no matter. */
+static void text_model_of_a_wrapper(void **state) {
+    (void)state;
+    static const struct { const char *type, *more; qz_family family; } rows[] = {
+        {"mistral", "", QZ_FAMILY_MISTRAL}, {"ministral3", "", QZ_FAMILY_MINISTRAL3},
+        {"mistral4", ",\"kv_lora_rank\":32,\"q_lora_rank\":32,\"qk_rope_head_dim\":8,\"qk_nope_head_dim\":8,"
+                     "\"v_head_dim\":16,\"n_routed_experts\":8,\"moe_intermediate_size\":32", QZ_FAMILY_MISTRAL4}};
+    char text[1024];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *root = NULL;
+        qz_error err = {0};
+        qz_config c;
+        (void)snprintf(text, sizeof text,
+                       "{\"model_type\":\"mistral3\",\"vision_config\":{\"hidden_size\":8},\"image_token_index\":10,"
+                       "\"projector_hidden_act\":\"gelu\",\"multimodal_projector_bias\":true,"
+                       "\"spatial_merge_size\":2,\"vision_feature_layer\":-1,"
+                       "\"text_config\":{\"model_type\":\"%s\"," SHAPE ",\"num_hidden_layers\":1,"
+                       "\"num_key_value_heads\":4%s}}",
+                       rows[i].type, rows[i].more);
+        assert_int_equal(qz_json_parse(text, strlen(text), "x", &root, &err), QZ_OK);
+        if (qz_config_from_json(root, "x", &c, &err) != QZ_OK) fail_msg("%s", err.text);
+        assert_int_equal(c.family, rows[i].family);
+        assert_true(c.wrapped);
+        if (c.keys.n_refused) fail_msg("%s", c.keys.refused);
+        json_decref(root);
+    }
+}
 static void refused(const char *text, qz_status code, const char *word) {
     qz_error err = {0};
     qz_config c;
@@ -116,6 +144,7 @@ static void bad_configs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_in_both_spellings), cmocka_unit_test(rope_worked_values),
                                        cmocka_unit_test(mistral_null_is_not_absent),
+                                       cmocka_unit_test(text_model_of_a_wrapper),
                                        cmocka_unit_test(switches_are_numbers), cmocka_unit_test(bad_configs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
