@@ -61,8 +61,8 @@ static void sparse_mixer(void **state) {
     qz_config c = {.experts = 4, .experts_used = 2, .route = QZ_ROUTE_SPARSEMIXER, .route_jitter = 0.1};
     check(&c, NULL, z, (const double[4]){1 / (1 + exp((double)1.9F - 2)), 1, 0, 0});
     c.route_jitter = 0.4; /* 1 is within 0.8 of 2 and of 1.9; -3 of nothing */
-    check(&c, NULL, z, (const double[4]){1 / (1 + exp((double)1.9F - 2) + exp(-1.0)), 1 / (1 + exp(1 - (double)1.9F)), 0,
-                                         0});
+    check(&c, NULL, z, (const double[4]){1 / (1 + exp((double)1.9F - 2) + exp(-1.0)), 1 / (1 + exp(1 - (double)1.9F)),
+                                         0, 0});
     static const float low[4] = {-1, -1.05F, -2, 0}; /* nothing is near zero but itself */
     c.route_jitter = 0.1;
     check(&c, NULL, low, (const double[4]){1 / (1 + exp((double)-1.05F + 1)), 0, 0, 1});
