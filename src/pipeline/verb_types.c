@@ -59,8 +59,8 @@ static qz_status show_families(const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_table_show(&t, r->json, err);
     if (st == QZ_OK && !r->json) {
         qz_str_puts(&note, "runs: calibrate, quantize, eval, run, bench, every format that the engines load for it\n"
-                           "planned: plan, pick, check, inspect, and formats without data (quantize --to ct:fp8_dynamic, "
-                           "ct:nvfp4a16, ct:mxfp4, fp8:block, bnb:nf4)\n"
+                           "planned: plan, pick, check, inspect, and formats without data (quantize --to "
+                           "ct:fp8_dynamic, ct:nvfp4a16, ct:mxfp4, fp8:block, bnb:nf4)\n"
                            "any other: formats without data, by names and shapes alone\n");
         st = qz_show_text(&note, err);
     }
