@@ -1,6 +1,7 @@
 #include "artifacts/diff_int.h"
 #include "artifacts/artifact.h"
 #include "base/io.h"
+#include "base/mathx.h"
 #include "base/size.h"
 #include "formats/gguf.h"
 #include <math.h>
@@ -8,21 +9,57 @@
 #include <string.h>
 
 /* ---- tensors ---- */
-/* Row of b's tensor that holds row r of a's: the same, unless one of them has its rope pairs side by side. */
-typedef struct { bool permuted; qz_artifact_item item; } row_order;
+/* How a's values stand in b's tensor: in rows and columns of another order (rope pairs side by side, value heads in
+ * turns), as -exp of them (rates: 1 b has them so, -1 a, 0 both or none). The same, unless one container has them
+ * otherwise. */
+typedef struct { bool rows, cols; int rates; qz_artifact_item row, col; } order;
 
-static row_order order_of(const qz_model *a, const qz_model *b, const char *name, size_t n) {
+static const qz_site *site_of(const qz_model *m, const char *name) {
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (const qz_bound *b = m->blocks[l].sites; b < m->blocks[l].sites + m->blocks[l].n_sites; b++) {
+            const bool one = b->weight[0] && strcmp(b->weight[0]->name, name) == 0;
+            if (one || (b->bias && strcmp(b->bias[0]->name, name) == 0)) return &b->site;
+        }
+    return NULL;
+}
+
+static order order_of(const qz_model *a, const qz_model *b, const char *name, size_t n) {
     const size_t heads = qz_model_rotary_heads(a, name);
-    row_order o = {.permuted = heads && a->config.rope.interleaved != b->config.rope.interleaved};
-    o.item.heads = heads;
-    o.item.permute = a->config.rope.interleaved ? QZ_PERMUTE_SPLIT : QZ_PERMUTE_INTERLEAVE;
-    o.permuted = o.permuted && n % (2 * qz_max_size(heads, 1)) == 0;
+    const qz_config *c = &a->config;
+    order o = {.rows = heads && c->rope.interleaved != b->config.rope.interleaved};
+    o.row.heads = heads;
+    o.row.permute = c->rope.interleaved ? QZ_PERMUTE_SPLIT : QZ_PERMUTE_INTERLEAVE;
+    o.rows = o.rows && n % (2 * qz_max_size(heads, 1)) == 0;
+    const qz_site *s = c->delta.k_heads && c->delta.rates != b->config.delta.rates ? site_of(a, name) : NULL;
+    if (s == NULL) return o;
+    o.rates = s->rates ? (b->config.delta.rates ? 1 : -1) : 0;
+    if (c->delta.tiled == b->config.delta.tiled) return o;
+    const qz_artifact_item turns = {.permute = c->delta.tiled ? QZ_PERMUTE_GROUP : QZ_PERMUTE_TILE,
+                                    .heads = (size_t)c->delta.v_heads, .groups = (size_t)c->delta.k_heads};
+    o.rows = s->value_rows && s->value_rows <= n;
+    o.cols = s->value_cols > 0;
+    o.row = o.col = turns;
+    o.row.moved = (size_t)s->value_rows, o.col.moved = (size_t)s->value_cols;
     return o;
 }
 
 size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r) {
-    const row_order o = order_of(a, b, x->name, x->rows);
-    return o.permuted ? qz_item_source_row(&o.item, x->rows, r) : r;
+    const order o = order_of(a, b, x->name, x->rows);
+    return o.rows ? qz_item_source_row(&o.row, x->rows, r) : r;
+}
+
+/* u: a row of a's tensor of n columns (or a vector, whose rows are its columns), w: as b has it. */
+static void align(const order *o, bool vector, size_t n, const float *u, float *w) {
+    for (size_t k = 0; k < n; k++)
+        w[k] = u[o->rows && vector ? qz_item_source_row(&o->row, n, k)
+                 : o->cols         ? qz_item_source_row(&o->col, n, k)
+                                   : k];
+    for (size_t k = 0; o->rates > 0 && k < n; k++) w[k] = (float)-qz_exp((double)w[k]);
+}
+
+void qz_diff_columns(const qz_model *a, const qz_model *b, const qz_tensor_view *x, const float *u, float *w) {
+    const order o = order_of(a, b, x->name, x->rows == 1 ? x->cols : x->rows);
+    align(&o, x->rows == 1, x->cols, u, w);
 }
 
 static void add(qz_diff_sums *s, float a, float b) {
@@ -44,9 +81,9 @@ static void stretch(float *v, size_t n, size_t r, const qz_diff_scale *scale) {
 qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
                           const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err) {
     size_t n = x->cols;
-    float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
+    float *u = qz_alloc_array(2 * n, sizeof *u), *w = u ? u + n : NULL, *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", x->name);
-    row_order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
+    const order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
     /* gains are compared */
     const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name);
     const bool scaled = scale && (scale->row || scale->col);
@@ -54,7 +91,8 @@ qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tenso
     for (size_t r = 0; st == QZ_OK && r < x->rows; r++) { /* row r of b is row `from` of a */
         bool vector = x->rows == 1;
         qz_tensor_decode(y, r, 1, v);
-        qz_tensor_decode(x, o.permuted && !vector ? qz_item_source_row(&o.item, x->rows, r) : r, 1, u);
+        qz_tensor_decode(x, o.rows && !vector ? qz_item_source_row(&o.row, x->rows, r) : r, 1, u);
+        for (size_t k = 0; o.rates < 0 && k < n; k++) v[k] = (float)-qz_exp((double)v[k]);
         for (size_t k = 0; k < n && more > 0; k++) u[k] += more;
         for (size_t k = 0; k < n && more < 0; k++) v[k] -= more;
         if (scaled) {
@@ -63,8 +101,9 @@ qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tenso
             stretch(v, n, r, scale);
             for (size_t k = 0; k < n; k++) v[k] -= gain;
         }
-        if (s->blocks) qz_block_errors_row(s->blocks, y, r, u, v);
-        for (size_t k = 0; k < n; k++) add(s, u[o.permuted && vector ? qz_item_source_row(&o.item, n, k) : k], v[k]);
+        align(&o, vector, n, u, w);
+        if (s->blocks) qz_block_errors_row(s->blocks, y, r, w, v);
+        for (size_t k = 0; k < n; k++) add(s, w[k], v[k]);
     }
     qz_free(u);
     qz_free(v);

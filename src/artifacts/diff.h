@@ -40,6 +40,8 @@ qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *a
 
 /* Row of a's tensor x that holds row r of b's tensor of the same name. */
 size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r);
+/* w [cols] = u, a row of a's tensor x, in the order of b's columns. */
+void qz_diff_columns(const qz_model *a, const qz_model *b, const qz_tensor_view *x, const float *u, float *w);
 qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
                       qz_diff *out, qz_error *err);
 #endif

@@ -145,9 +145,13 @@ static bool plain_floats(const qz_tensor_view *t) {
 
 /* Row r of t in x, and what the source has there in y: gains as gains, moved scales undone. */
 static void read_pair(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, size_t r) {
+    if (o) {
+        qz_tensor_decode(o, t->rows > 1 ? qz_diff_row(s->source, s->j->model, o, r) : r, 1, s->x);
+        if (t->rows > 1) qz_diff_columns(s->source, s->j->model, o, s->x, s->y);
+        else memcpy(s->y, s->x, t->cols * sizeof *s->y);
+    }
     qz_tensor_decode(t, r, 1, s->x);
     if (o == NULL) return;
-    qz_tensor_decode(o, t->rows > 1 ? qz_diff_row(s->source, s->j->model, o, r) : r, 1, s->y);
     const float mine = qz_model_lacks(s->j->model, t->name), its = qz_model_lacks(s->source, o->name);
     const qz_diff_scale *back = s->folds.of ? &s->folds.of[o - s->source->tensors] : NULL;
     for (size_t k = 0; k < t->cols && (mine > 0 || its > 0); k++) s->x[k] += mine, s->y[k] += its;
