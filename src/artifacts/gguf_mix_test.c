@@ -207,7 +207,7 @@ static void uses_are_the_names(void **unused) {
                         .kv_heads = 2, .head_dim = 64, .experts = 8,
                         .experts_used = 2, .expert_width = 256, .shared_width = 256, .ffn = QZ_KIND_SHARED_EXPERTS,
                         .latent = { 256, 256, 64, 64, 64 },
-                        .delta = { 4, 4, 64, 64, 4 },
+                        .delta = { .k_heads = 4, .v_heads = 4, .k_dim = 64, .v_dim = 64, .taps = 4 },
                         .layer_mixer = { QZ_KIND_DELTA, QZ_KIND_LATENT, QZ_KIND_ATTENTION, QZ_KIND_LATENT },
                         .parts = 15 };
         char path[96];

@@ -112,7 +112,7 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     else if (how->cc)
         qz_explain_say(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "",
                        how->note);
-    bool refused;
+    bool refused = false;
     QZ_TRY(judge(l, e, &refused, err));
     if (refused) return QZ_OK;
     *ctx = l->ctx ? l->ctx : qz_shape_default_ctx(l->shape);
