@@ -609,12 +609,11 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 
 uint64_t qz_config_parameters(const qz_config *c) {
     uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + (c->norm_bias ? 2 * d : d) +
-                                          (c->head_bias ? c->vocab_size : 0);
+                                          (c->head_bias ? c->vocab_size : 0) + c->position_rows * d;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
-            n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) +
-                 (s[i].bias ? qz_site_bias(&s[i]) : 0);
+            n += (s[i].rows * s[i].cols + (s[i].bias ? qz_site_bias(&s[i]) : 0)) * (s[i].experts ? s[i].experts : 1);
     }
     return n;
 }
