@@ -83,7 +83,7 @@ static void header_keeps_kinds(void **state) {
     static const qz_config c = {.layers = 3, .hidden_size = 4, .intermediate_size = 6, .heads = 2, .kv_heads = 1,
                                 .head_dim = 2, .experts = 2,
                                 .experts_used = 1, .expert_width = 3, .shared_width = 5, .ffn = QZ_KIND_SHARED_EXPERTS,
-                                .delta = {1, 1, 2, 7, 4},
+                                .delta = {.k_heads = 1, .v_heads = 1, .k_dim = 2, .v_dim = 7, .taps = 4},
                                 .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA},
                                 .layer_dense = {0, 1, 0}};
     qz_stats_info info = {.tokens = 1};

@@ -101,7 +101,7 @@ static void kinds_by_layer(void **state) {
                                 .head_dim = 16,
                                 .experts = 3, .experts_used = 2, .expert_width = 32, .shared_width = 48,
                                 .ffn = QZ_KIND_SHARED_EXPERTS,
-                                .delta = {2, 4, 8, 12, 4},
+                                .delta = {.k_heads = 2, .v_heads = 4, .k_dim = 8, .v_dim = 12, .taps = 4},
                                 .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA},
                                 .layer_dense = {0, 0, 1, 0}, .parts = QZ_PART_SHARED_GATE};
     static const struct { size_t stages, inputs; const char *out, *part; } want[] = {
