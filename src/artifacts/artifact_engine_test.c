@@ -78,15 +78,23 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/glm4_moe"); /* sigmoid router, shared expert, a dense layer, partial rotary */
 }
 
+/* The weights of a golden model in a fresh folder, under one of its configurations. */
+static void folder_of(const char *model, const char *config, char dir[]) {
+    char from[96], to[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(from, sizeof from, "tests/golden/zoo/%s/model.safetensors", model);
+    snprintf(to, sizeof to, "%s/model.safetensors", dir);
+    OK(qz_copy_file(from, to, err));
+    snprintf(from, sizeof from, "tests/golden/zoo/%s/%s", model, config);
+    snprintf(to, sizeof to, "%s/config.json", dir);
+    OK(qz_copy_file(from, to, err));
+}
+
 /* gpt-oss with yarn's bounds as GGUF has them: sinks, biases and the clamped gate come back. */
 static void gpt_oss(void **state) {
+    char dir[] = "/tmp/qz_aeo_XXXXXX";
     (void)state;
-    char dir[] = "/tmp/qz_aeo_XXXXXX", path[64];
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    OK(qz_copy_file("tests/golden/zoo/gpt_oss/model.safetensors", path, err));
-    snprintf(path, sizeof path, "%s/config.json", dir);
-    OK(qz_copy_file("tests/golden/zoo/gpt_oss/config.json", path, err));
+    folder_of("gpt_oss", "config.json", dir);
     replace_text(dir, "config.json", "\"truncate\": false", "\"truncate\": true");
     same_logits(dir);
     OK(qz_remove_tree(dir, err));
@@ -94,13 +102,9 @@ static void gpt_oss(void **state) {
 
 /* llama4 with the constants that its loader has: chunks, layers without positions, experts that read scaled inputs. */
 static void llama4(void **state) {
+    char dir[] = "/tmp/qz_ael_XXXXXX";
     (void)state;
-    char dir[] = "/tmp/qz_ael_XXXXXX", path[64];
-    assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    OK(qz_copy_file("tests/golden/zoo/llama4/model.safetensors", path, err));
-    snprintf(path, sizeof path, "%s/config.json", dir);
-    OK(qz_copy_file("tests/golden/zoo/llama4/variants/released-constants.config.json", path, err));
+    folder_of("llama4", "variants/released-constants.config.json", dir);
     same_logits(dir);
     OK(qz_remove_tree(dir, err));
 }

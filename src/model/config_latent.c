@@ -1,18 +1,13 @@
 #include "model/config_latent.h"
+#include "model/config_parts.h"
 #include "base/json.h"
 #include "base/mathx.h"
 #include <math.h>
 
-/* Above 0, and given: a default would be another model. */
+/* Given, and within bounds. */
 static qz_status size(const json_t *root, const char *key, const char *name, uint64_t most, uint64_t *out,
                       qz_error *err) {
-    const json_t *v = json_object_get(root, key);
-    if (v == NULL || json_is_null(v))
-        return qz_fail(err, QZ_EFORMAT,
-                       "key '%s' is missing: file '%s': expected the number of this model, found none, and a default "
-                       "would be another model; add it from the model's card",
-                       key, name);
-    QZ_TRY(qz_json_u64(root, key, name, out, err));
+    QZ_TRY(qz_config_needed(root, key, name, out, err));
     if (*out >= 1 && *out <= most) return QZ_OK;
     return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected 1 to %llu, found %llu", key, name,
                    (unsigned long long)most, (unsigned long long)*out);

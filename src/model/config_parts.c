@@ -38,13 +38,12 @@ json_t *qz_config_text(const json_t *root, bool *wrapped) {
     return NULL;
 }
 
-/* A default that nobody wrote down would be another model. */
-static qz_status needed(const json_t *root, const char *key, const char *name, uint64_t *out, qz_error *err) {
+qz_status qz_config_needed(const json_t *root, const char *key, const char *name, uint64_t *out, qz_error *err) {
     const json_t *v = json_object_get(root, key);
     if (v == NULL || json_is_null(v))
         return qz_fail(err, QZ_EFORMAT,
-                       "key '%s' is missing: file '%s': expected the number of this model; add it from the model's "
-                       "card",
+                       "key '%s' is missing: file '%s': expected the number of this model, found none, and a default "
+                       "would be another model; add it from the model's card",
                        key, name);
     return qz_json_u64(root, key, name, out, err);
 }
@@ -76,7 +75,7 @@ qz_status qz_config_read_delta(const json_t *root, const qz_family_info *f, cons
                                                               {"linear_value_head_dim", &c->delta.v_dim},
                                                               {"linear_conv_kernel_dim", &c->delta.taps}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        QZ_TRY(needed(root, rows[i].key, name, rows[i].to, err));
+        QZ_TRY(qz_config_needed(root, rows[i].key, name, rows[i].to, err));
     if (f->q_gate && json_is_false(json_object_get(root, "attn_output_gate")))
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "attention without its gate: file '%s', key 'attn_output_gate': expected true, found false",

@@ -3,6 +3,8 @@
 #define QZ_MODEL_CONFIG_PARTS_H
 #include "model/config.h"
 
+/* A key that has to be there: a default that nobody wrote down would be another model. */
+qz_status qz_config_needed(const json_t *root, const char *key, const char *name, uint64_t *out, qz_error *err);
 /* Sizes of the gated delta net, and which layers have it: layer_types, else every full_attention_interval-th has not.
  * Nothing for a family without. */
 qz_status qz_config_read_delta(const json_t *root, const qz_family_info *f, const char *name, qz_config *c,
