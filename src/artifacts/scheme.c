@@ -9,6 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Where every scheme and level stands. */
+#define LISTED "'quantz plan qwen3-4b --formats all' lists all"
+
 static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
 #define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) \
     [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
@@ -102,7 +105,7 @@ static qz_status unknown(const char *text, qz_error *err) {
                 if (qz_near_see(&near, cmp)) memcpy(best, name, strlen(name) + 1);
             }
     return qz_fail(err, QZ_EUSAGE,
-                   "unknown scheme '%s': expected scheme[:level][+flag]; %s%s%s ('quantz types' lists all)", text,
+                   "unknown scheme '%s': expected scheme[:level][+flag]; %s%s%s (" LISTED ")", text,
                    *best ? "nearest known is '" : "none is like it", best, *best ? "'" : "");
 }
 
@@ -120,10 +123,9 @@ static qz_status unknown_level(int s, const char *text, const char *level, qz_er
     }
     if (*best)
         return qz_fail(err, QZ_EUSAGE,
-                       "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s:%s' ('quantz types' "
-                       "lists all)",
+                       "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s:%s' (" LISTED ")",
                        text, infos[s].name, best);
-    return qz_fail(err, QZ_EUSAGE, "unknown level '%s' of scheme '%s'%s%s; 'quantz types' lists all", level,
+    return qz_fail(err, QZ_EUSAGE, "unknown level '%s' of scheme '%s'%s%s; " LISTED, level,
                    infos[s].name, n <= SHOWN ? ": expected " : ": none is like it", n <= SHOWN ? all : "");
 }
 
