@@ -1,37 +1,12 @@
 #include "produce/repair.h"
-#include "artifacts/folder.h"
 #include "artifacts/open.h"
-#include "base/hash.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/size.h"
-#include "formats/dtypes.h"
-#include "produce/catalog.h"
-#include <stdlib.h>
+#include "produce/rewrite.h"
 #include <string.h>
-
-#define MANIFEST "quantz-manifest.json"
-#define INDEX "model.safetensors.index.json"
-#define LIMIT ((size_t)64 << 20)
-
-typedef struct {
-    qz_repair *j;
-    const char *dir;          /* that is written */
-    json_t *files;            /* of the manifest */
-    json_t *map;              /* of the index: tensor -> file */
-    uint64_t tensor_bytes;
-} writing;
 
 static qz_status no_memory(const char *dir, qz_error *err) {
     return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", dir);
-}
-
-/* ---- weights ---- */
-static qz_status list_file(writing *w, const char *name, const char *sha, uint64_t bytes, qz_error *err) {
-    json_t *e = json_pack("{s:s, s:I, s:s}", "name", name, "bytes", (json_int_t)bytes, "sha256", sha);
-    w->j->files++;
-    w->j->bytes += bytes;
-    return json_array_append_new(w->files, e) == 0 ? QZ_OK : no_memory(w->dir, err);
 }
 
 static void count(qz_repair *j, const qz_mended *x) {
@@ -42,158 +17,57 @@ static void count(qz_repair *j, const qz_mended *x) {
     j->renamed += x->t && strcmp(x->t->name, x->item.name) != 0;
 }
 
-static qz_status put_tensors(writing *w, qz_st_writer *out, const size_t *at, size_t n, qz_error *err) {
-    qz_arena scratch = {0};
-    qz_status st = QZ_OK;
-    for (size_t i = 0; i < n && st == QZ_OK; i++) {
-        const uint8_t *bytes;
-        uint64_t size = 0;
-        qz_arena_reset(&scratch);
-        st = qz_mended_bytes(w->j->run, &w->j->m, at[i], &scratch, &bytes, &size, err);
-        if (st == QZ_OK && size) st = qz_st_writer_write(out, bytes, (size_t)size, err);
-        w->tensor_bytes += size;
-        count(w->j, &w->j->m.t[at[i]]);
-        qz_progress_step(w->j->run, "mending", i + 1, n, "tensors");
-    }
-    qz_arena_release(&scratch);
-    return st;
+static bool item_of(const void *job, size_t i, const qz_st **file, qz_st_item *out) {
+    const qz_mended *x = &((const qz_repair *)job)->m.t[i];
+    *file = x->file;
+    *out = x->item;
+    return !x->out;
 }
 
-static qz_status put_shard(writing *w, const qz_st *file, qz_error *err) {
-    qz_mending *m = &w->j->m;
-    const char *name = qz_path_base(file->path);
-    qz_arena a = {0};
-    size_t n = 0, *at = qz_arena_alloc(&a, m->n + 1, sizeof *at);
-    qz_st_item *items = qz_arena_alloc(&a, m->n + 1, sizeof *items);
-    char *path = qz_path_join(w->dir, name), sha[65];
-    qz_st_writer out = {0};
-    uint64_t bytes = 0;
-    qz_status st = at && items && path ? QZ_OK : no_memory(w->dir, err);
-    for (size_t i = 0; i < m->n && st == QZ_OK; i++) {
-        if (m->t[i].file != file || m->t[i].out) continue;
-        at[n] = i, items[n++] = m->t[i].item;
-        if (json_object_set_new(w->map, m->t[i].item.name, json_string(name)) != 0) st = no_memory(w->dir, err);
-    }
-    const qz_st_plan plan = {items, n, file->meta, file->n_meta};
-    if (st == QZ_OK) st = qz_st_writer_open(&out, path, &plan, err);
-    const bool opened = st == QZ_OK;
-    if (st == QZ_OK) st = put_tensors(w, &out, at, n, err);
-    if (st == QZ_OK) st = qz_st_writer_commit(&out, sha, err);
-    else if (opened) qz_st_writer_abort(&out, false);
-    if (st == QZ_OK) st = qz_file_size(path, &bytes, err);
-    if (st == QZ_OK) st = list_file(w, name, sha, bytes, err);
-    qz_free(path);
-    qz_arena_release(&a);
-    return st;
+static qz_status put_one(void *job, size_t i, qz_st_writer *out, qz_arena *scratch, qz_error *err) {
+    qz_repair *j = job;
+    const uint8_t *bytes;
+    uint64_t size = 0;
+    QZ_TRY(qz_mended_bytes(j->run, &j->m, i, scratch, &bytes, &size, err));
+    count(j, &j->m.t[i]);
+    return size ? qz_st_writer_write(out, bytes, (size_t)size, err) : QZ_OK;
 }
 
-/* ---- files beside them ---- */
-static qz_status put_json(writing *w, const char *name, const json_t *root, bool listed, qz_error *err) {
-    char *text = root ? qz_folder_json(root) : NULL, *path = qz_path_join(w->dir, name), sha[65];
-    qz_str s = {0};
-    qz_str_printf(&s, "%s\n", text ? text : "");
-    qz_status st = text && path && !s.failed ? qz_write_file(path, s.ptr, s.len, err) : no_memory(w->dir, err);
-    if (st == QZ_OK && listed) {
-        qz_sha256_bytes_hex(s.ptr, s.len, sha);
-        st = list_file(w, name, sha, s.len, err);
-    }
-    free(text); /* jansson's */
-    qz_free(path);
-    qz_str_release(&s);
-    return st;
-}
-
-static bool written_here(const qz_repair *j, const char *name) {
+/* What was mended, beside what the source's own manifest says. */
+static qz_status say_mended(void *job, json_t *provenance, qz_error *err) {
+    const qz_repair *j = job;
     const qz_mending *m = &j->m;
-    bool yes = strcmp(name, MANIFEST) == 0 || strcmp(name, INDEX) == 0 ||
-               (m->config_changed && strcmp(name, "config.json") == 0) ||
-               (m->twin_changed && strcmp(name, "hf_quant_config.json") == 0);
-    for (size_t f = 0; f < m->dir.n_files; f++) yes |= strcmp(name, qz_path_base(m->dir.files[f].path)) == 0;
-    return yes;
-}
-
-/* As it stands; weights that no loader opens, and folders, stay behind. */
-static qz_status carry(writing *w, const char *name, qz_error *err) {
-    char *from = qz_path_join(w->j->m.path, name), *to = qz_path_join(w->dir, name), sha[65];
-    uint64_t bytes = 0;
-    qz_status st = from && to ? QZ_OK : no_memory(w->dir, err);
-    const bool left = st == QZ_OK && (qz_path_is_dir(from) || qz_str_ends(name, ".safetensors") || *name == '.');
-    if (left) qz_info_once(w->j->run, "note: '%s' of the folder is not carried over", name);
-    if (st == QZ_OK && !left) st = qz_copy_file(from, to, err);
-    if (st == QZ_OK && !left) st = qz_sha256_file_hex(to, sha, err);
-    if (st == QZ_OK && !left) st = qz_file_size(to, &bytes, err);
-    if (st == QZ_OK && !left) st = list_file(w, name, sha, bytes, err);
-    qz_free(from);
-    qz_free(to);
-    return st;
-}
-
-static qz_status put_beside(writing *w, qz_error *err) {
-    const qz_mending *m = &w->j->m;
-    char **names = NULL;
-    size_t n = 0;
-    if (m->dir.sharded) {
-        json_t *index = json_pack("{s:{s:I}, s:O}", "metadata", "total_size", (json_int_t)w->tensor_bytes, "weight_map",
-                                  w->map);
-        qz_status st = put_json(w, INDEX, index, true, err);
-        json_decref(index);
-        QZ_TRY(st);
-    }
-    if (m->config_changed) QZ_TRY(put_json(w, "config.json", m->config, true, err));
-    if (m->twin_changed) QZ_TRY(put_json(w, "hf_quant_config.json", m->twin, true, err));
-    qz_status st = qz_list_dir(m->path, &names, &n, err);
-    for (size_t i = 0; i < n && st == QZ_OK; i++)
-        if (!written_here(w->j, names[i])) st = carry(w, names[i], err);
-    qz_free_names(names, n);
-    return st;
-}
-
-/* The source's own manifest with the files of now, or a new one. */
-static qz_status put_manifest(writing *w, qz_error *err) {
-    const qz_mending *m = &w->j->m;
-    char *before = qz_path_join(m->path, MANIFEST);
-    json_t *root = NULL, *list = json_array();
-    qz_status st = before && list ? QZ_OK : no_memory(w->dir, err);
-    if (st == QZ_OK && qz_path_exists(before)) st = qz_json_load(before, LIMIT, &root, err);
+    json_t *list = json_array();
+    qz_status st = list ? QZ_OK : no_memory(j->out, err);
     for (size_t i = 0; i < m->n_faults && st == QZ_OK; i++) {
         const qz_fault *f = &m->faults[i];
         json_t *one = json_pack("{s:s, s:s, s:I, s:s, s:s}", "fault", qz_fault_info_of(f->kind)->word, "subject",
                                 f->subject, "tensors", (json_int_t)f->n, "problem", f->problem, "mended", f->mend);
-        if (json_array_append_new(list, one) != 0) st = no_memory(w->dir, err);
+        if (json_array_append_new(list, one) != 0) st = no_memory(j->out, err);
     }
-    if (st == QZ_OK && !root)
-        root = json_pack("{s:i, s:{s:s}}", "manifest", 1, "provenance", "version", qz_catalog_version());
-    if (st == QZ_OK && (json_object_set(root, "files", w->files) != 0 ||
-                        json_object_set(json_object_get(root, "provenance"), "repaired", list) != 0))
-        st = no_memory(w->dir, err);
-    const qz_request *r = w->j->r;
+    if (st == QZ_OK && json_object_set(provenance, "repaired", list) != 0) st = no_memory(j->out, err);
+    json_decref(list);
+    const qz_request *r = j->r;
     if (st == QZ_OK && r->data && (m->n_missing || m->n_cache) &&
-        json_object_set_new(json_object_get(root, "provenance"), "repair_calibration",
+        json_object_set_new(provenance, "repair_calibration",
                             json_pack("{s:s, s:I, s:I}", "data", qz_path_base(r->data), "samples",
                                       (json_int_t)r->samples, "seq_len", (json_int_t)r->seq_len)) != 0)
-        st = no_memory(w->dir, err);
-    if (st == QZ_OK) st = put_json(w, MANIFEST, root, false, err);
-    json_decref(root);
-    json_decref(list);
-    qz_free(before);
+        st = no_memory(j->out, err);
     return st;
 }
 
 static qz_status write_folder(qz_repair *j, const char *dir, qz_error *err) {
-    writing w = {.j = j, .dir = dir, .files = json_array(), .map = json_object()};
-    j->files = j->exact = j->coded = j->changed = j->added = j->dropped = j->renamed = 0;
-    j->bytes = 0;
-    qz_status st = w.files && w.map ? qz_remove_tree(dir, err) : no_memory(dir, err);
-    if (st == QZ_OK) st = qz_make_dirs(dir, err);
-    qz_progress_begin(j->run);
-    for (size_t f = 0; f < j->m.dir.n_files && st == QZ_OK; f++) st = put_shard(&w, &j->m.dir.files[f], err);
-    qz_progress_end(j->run);
-    for (size_t i = 0; i < j->m.n; i++) j->dropped += j->m.t[i].out;
-    if (st == QZ_OK) st = put_beside(&w, err);
-    if (st == QZ_OK) st = put_manifest(&w, err);
-    if (st == QZ_OK) st = qz_sync_dir(dir, err);
-    json_decref(w.files);
-    json_decref(w.map);
+    qz_mending *m = &j->m;
+    const qz_rewrite_json json[] = {{"config.json", m->config_changed ? m->config : NULL},
+                                    {"hf_quant_config.json", m->twin_changed ? m->twin : NULL}};
+    qz_rewrite w = {.run = j->run, .from = m->path, .dir = &m->dir, .stage = "mending", .n = m->n, .item = item_of,
+                    .put = put_one, .job = j, .json = json, .n_json = 2, .keep_manifest = true,
+                    .provenance = say_mended};
+    j->exact = j->coded = j->changed = j->added = j->dropped = j->renamed = 0;
+    qz_status st = qz_rewrite_folder(&w, dir, err);
+    for (size_t i = 0; i < m->n; i++) j->dropped += m->t[i].out;
+    j->files = w.files;
+    j->bytes = w.bytes;
     return st;
 }
 
