@@ -1,5 +1,5 @@
-/* A folder of safetensors written again: the same shards with the same tensors, a few of them changed; files that change;
- * every other file as it stands; a manifest with sizes and SHA-256. Tensor by tensor, nothing is held.
+/* A folder of safetensors written again: the same shards with the same tensors, a few of them changed; files that
+ * change; every other file as it stands; a manifest with sizes and SHA-256. Tensor by tensor, nothing is held.
  *   qz_rewrite w = {.run = run, .from = folder, …}; qz_rewrite_folder(&w, dir, err);
  * `dir` is a temporary name: whoever calls has claimed the output, proves what is there and gives it its name
  * (qz_commit). Weights that no loader opens, folders and hidden files stay behind, which is said. */

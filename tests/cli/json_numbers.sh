@@ -78,6 +78,7 @@ verb quantize quantize $m --to gguf:Q4_K_M --search compat -o "$work/out.gguf"
 verb quantize quantize $m --to gptq:w4g128 --propagate original --without fold,descent,refit,norms --calib $m/calibration.jsonl --samples 4 --seq-len 64 "${accept[@]}" -o "$work/out"
 verb dry-run quantize $m --to gguf:Q4_K_M --dry-run -o "$work/out.gguf"
 verb convert convert "$work/awq" --to gguf:Q4_1 -o "$work/out.gguf"
+verb merge merge tests/golden/zoo/llama tests/golden/lora/llama-plain -o "$work/out"
 verb calibrate calibrate $m --data $m/calibration.jsonl --samples 8 "${accept[@]}" -o "$work/out.stats"
 verb lint calibrate $m --data $m/calibration.jsonl --lint
 verb bench bench "$work/q4.gguf" --max-new 4 --window 16 --repeats 2
