@@ -67,12 +67,23 @@ static qz_status note_added(qz_artifact_plan *p, const json_t *root, qz_arena *a
                         tokens, first ? first : "?", n[0], n[1], n[2]);
 }
 
+/* What the runtime's unigram model does otherwise than tokenizer.json says. */
+static qz_status note_unigram(qz_artifact_plan *p, const json_t *root, qz_arena *arena, qz_error *err) {
+    if (json_is_true(json_object_get(json_object_get(root, "model"), "byte_fallback")))
+        return qz_plan_note(p, arena, err,
+                            "llama.cpp's unigram model has no byte tokens: characters outside of the vocabulary become "
+                            "the unknown token there");
+    return QZ_OK;
+}
+
 /* Our own reader keeps the pipeline in a key of its own; llama.cpp does not know it. */
-static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_arena *arena, qz_error *err) {
+static qz_status note_normalizer(qz_artifact_plan *p, const qz_gguf_vocab *v, qz_arena *arena, qz_error *err) {
+    const char *pipeline = v->pipeline;
     json_t *root = NULL;
     if (!pipeline) return QZ_OK;
     QZ_TRY(qz_json_parse(pipeline, strlen(pipeline), "tokenizer.json", &root, err));
-    const char *type = lost_normalizer(json_object_get(root, "normalizer"), 0);
+    const bool unigram = strcmp(v->model, "t5") == 0; /* its keys hold the table and the rule for blanks */
+    const char *type = unigram ? NULL : lost_normalizer(json_object_get(root, "normalizer"), 0);
     qz_status st = type ? qz_plan_note(p, arena, err,
                                        "GGUF cannot store the tokenizer's normalizer %.40s: text that %s gets other "
                                        "ids in llama.cpp",
@@ -82,6 +93,7 @@ static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_a
         st = qz_plan_note(p, arena, err,
                           "GGUF cannot store Metaspace with prepend_scheme 'first': texts that begin with a blank or "
                           "follow a special token get other ids in llama.cpp");
+    if (st == QZ_OK && unigram) st = note_unigram(p, root, arena, err);
     if (st == QZ_OK) st = note_added(p, root, arena, err);
     json_decref(root);
     return st;
@@ -128,8 +140,11 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     }
     qz_gguf_vocab v = {0};
     bool failed = false;
-    QZ_TRY(qz_tokenizer_to_gguf(p->context->tokenizer, (size_t)c->vocab_size, p->context->forced_pre, arena, &v, err));
+    const qz_gguf_pre_wish wish = {p->context->forced_pre, qz_family_get(c->family)->gguf_pre};
+    QZ_TRY(qz_tokenizer_to_gguf(p->context->tokenizer, (size_t)c->vocab_size, wish, arena, &v, err));
     put_flag(m, "tokenizer.ggml.add_space_prefix", v.add_space_prefix);
+    put_flag(m, "tokenizer.ggml.remove_extra_whitespaces", v.remove_extra_spaces);
+    if (v.charsmap) qz_gguf_put_u8s(m, "tokenizer.ggml.precompiled_charsmap", v.charsmap, v.n_charsmap);
     qz_gguf_put_str(m, "tokenizer.ggml.model", v.model);
     if (v.pre) qz_gguf_put_str(m, "tokenizer.ggml.pre", v.pre);
     put_texts(m, "tokenizer.ggml.tokens", v.tokens, v.n_tokens, arena, &failed);
@@ -148,7 +163,7 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     if (v.chat_template) qz_gguf_put_str(m, "tokenizer.chat_template", v.chat_template);
     if (v.pipeline) qz_gguf_put_str(m, "quantz.tokenizer.pattern", v.pipeline);
     if (failed) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
-    return note_normalizer(p, v.pipeline, arena, err);
+    return note_normalizer(p, &v, arena, err);
 }
 
 static qz_status get_cstr(const qz_gguf *g, const char *key, bool required, qz_arena *a, const char **out,
@@ -202,6 +217,15 @@ static qz_status get_flag(const qz_gguf *g, const char *key, int8_t *out, qz_err
     return QZ_OK;
 }
 
+/* Bytes, as u8 or i8. */
+static qz_status get_charsmap(const qz_gguf *g, qz_gguf_vocab *v, qz_error *err) {
+    static const char key[] = "tokenizer.ggml.precompiled_charsmap";
+    const qz_gguf_kv *kv = qz_gguf_key(g, key);
+    if (!kv) return QZ_OK;
+    return qz_gguf_array(g, key, kv->elem == QZ_GGUF_I8 ? QZ_GGUF_I8 : QZ_GGUF_U8, true, &v->charsmap, &v->n_charsmap,
+                         err);
+}
+
 static qz_status read_vocab(const qz_gguf *g, qz_arena *a, qz_gguf_vocab *v, qz_error *err) {
     QZ_TRY(get_texts(g, "tokenizer.ggml.tokens", true, a, &v->tokens, &v->n_tokens, err));
     QZ_TRY(get_texts(g, "tokenizer.ggml.merges", false, a, &v->merges, &v->n_merges, err));
@@ -219,6 +243,8 @@ static qz_status read_vocab(const qz_gguf *g, qz_arena *a, qz_gguf_vocab *v, qz_
     QZ_TRY(get_id(g, "tokenizer.ggml.unknown_token_id", v->n_tokens, &v->unk, err));
     QZ_TRY(get_flag(g, "tokenizer.ggml.add_bos_token", &v->add_bos, err));
     QZ_TRY(get_flag(g, "tokenizer.ggml.add_eos_token", &v->add_eos, err));
+    QZ_TRY(get_flag(g, "tokenizer.ggml.remove_extra_whitespaces", &v->remove_extra_spaces, err));
+    QZ_TRY(get_charsmap(g, v, err));
     return get_flag(g, "tokenizer.ggml.add_space_prefix", &v->add_space_prefix, err);
 }
 

@@ -123,6 +123,7 @@ void qz_gguf_put_text(qz_gguf_meta *m, const char *key, const char *s, size_t n)
 void qz_gguf_put_strings(qz_gguf_meta *m, const char *key, const qz_gguf_text *v, size_t n);
 void qz_gguf_put_u32s(qz_gguf_meta *m, const char *key, const uint32_t *v, size_t n);
 void qz_gguf_put_i32s(qz_gguf_meta *m, const char *key, const int32_t *v, size_t n);
+void qz_gguf_put_u8s(qz_gguf_meta *m, const char *key, const uint8_t *v, size_t n);
 void qz_gguf_put_bools(qz_gguf_meta *m, const char *key, const uint8_t *v, size_t n); /* 0 or 1 */
 void qz_gguf_put_f32s(qz_gguf_meta *m, const char *key, const float *v, size_t n);
 /* Copies an entry of another file unchanged. */

@@ -210,6 +210,10 @@ void qz_gguf_put_i32s(qz_gguf_meta *m, const char *key, const int32_t *v, size_t
     put_array(m, key, QZ_GGUF_I32, n);
     qz_str_append(&m->bytes, v, n * sizeof *v);
 }
+void qz_gguf_put_u8s(qz_gguf_meta *m, const char *key, const uint8_t *v, size_t n) {
+    put_array(m, key, QZ_GGUF_U8, n);
+    qz_str_append(&m->bytes, v, n);
+}
 void qz_gguf_put_bools(qz_gguf_meta *m, const char *key, const uint8_t *v, size_t n) {
     put_array(m, key, QZ_GGUF_BOOL, n);
     qz_str_append(&m->bytes, v, n);

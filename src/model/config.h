@@ -158,6 +158,7 @@ typedef struct {
                                        * NULL: none */
     const char *architecture;         /* LlamaForCausalLM */
     const char *gguf_arch;            /* llama, qwen2, qwen3 …; NULL: GGUF has none */
+    const char *gguf_pre;             /* tokenizer.ggml.pre where several names mean its pipeline; NULL: the first */
     bool gguf_tiled;                  /* GGUF stores value heads in turns over the key heads, not head by head */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
     /* kv_heads 0: heads; head_dim 0: hidden / heads */

@@ -212,6 +212,11 @@ static uint32_t whole_word(qz_enc *e, const char *w, size_t n) {
     return id != QZ_NO_ID && (t->vocab.flags[id] & QZ_TOKF_MODEL) ? id : QZ_NO_ID;
 }
 
+static bool all_newlines(const char *w, size_t n) {
+    while (n && w[n - 1] == '\n') n--;
+    return n == 0;
+}
+
 static qz_status encode_word(qz_enc *e, const char *w, size_t n, qz_error *err) {
     const qz_tokenizer *t = e->t;
     qz_word_cache *slot = NULL;
@@ -220,10 +225,13 @@ static qz_status encode_word(qz_enc *e, const char *w, size_t n, qz_error *err) 
         if (slot->len == n && memcmp(slot->key, w, n) == 0) return push_ids(e, slot->ids, slot->n, err);
     }
     size_t from = e->out->n, count = 0;
-    uint32_t whole = t->ignore_merges ? whole_word(e, w, n) : QZ_NO_ID;
+    const bool take_whole = t->ignore_merges || (t->whole_newlines && all_newlines(w, n));
+    uint32_t whole = take_whole ? whole_word(e, w, n) : QZ_NO_ID;
     if (e->spell.failed) return no_memory(err);
     if (whole != QZ_NO_ID) {
         QZ_TRY(push_ids(e, &whole, 1, err));
+    } else if (t->unigram.on) {
+        QZ_TRY(qz_unigram_word(e, w, n, err));
     } else {
         QZ_TRY(reserve_symbols(e, n, err));
         if (t->byte_level)

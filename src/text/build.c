@@ -99,11 +99,18 @@ qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth
         QZ_TRY(qz_json_bool(j, "strip_left", t->path, &m->left, err));
         return qz_json_bool(j, "strip_right", t->path, &m->right, err);
     }
+    if (strcmp(type, "Precompiled") == 0) {
+        const char *s = NULL;
+        size_t n = 0;
+        m->kind = QZ_NORM_CHARSMAP;
+        QZ_TRY(text_of(t, j, "precompiled_charsmap", &s, &n, err));
+        return qz_charsmap_of_text(s, n, &t->arena, &m->map, t->path, err);
+    }
     t->n_norm--;
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "unknown normalizer: file '%s', key 'normalizer': expected Sequence, NFC, NFD, NFKC, NFKD, "
                    "Lowercase, StripAccents, Replace, "
-                   "Prepend or Strip, found '%.60s'; use a tokenizer.json without it",
+                   "Prepend, Precompiled or Strip, found '%.60s'; use a tokenizer.json without it",
                    t->path, type);
 }
 
@@ -353,7 +360,8 @@ bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size
 /* True if no merge has U+2581 at the start of its right part after something else at the end of its left part. */
 static bool find_word_starts(const qz_tokenizer *t) {
     static const char mark[] = "\xe2\x96\x81";
-    if (t->byte_level || qz_vocab_find(&t->vocab, mark, 3) == QZ_NO_ID || t->ignore_merges) return false;
+    if (t->byte_level || t->unigram.on || t->ignore_merges) return false;
+    if (qz_vocab_find(&t->vocab, mark, 3) == QZ_NO_ID) return false;
     for (size_t i = 0; i < t->merges.n_slots; i++) {
         uint64_t key = t->merges.slots[i].key;
         if (key == UINT64_MAX) continue;
@@ -411,7 +419,7 @@ qz_status qz_tok_finish(qz_tokenizer *t, qz_added *added, const bool *normalized
     qz_added_set_close(&t->added[0]);
     qz_added_set_close(&t->added[1]);
     fill_tables(t);
-    return QZ_OK;
+    return t->unigram.on ? qz_unigram_close(t, err) : QZ_OK;
 }
 
 static qz_status read_added(qz_tokenizer *t, const json_t *list, qz_added *v, bool *normalized, size_t *count,

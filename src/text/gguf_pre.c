@@ -14,10 +14,16 @@ static const struct { size_t n; const char *patterns[MAX_PATTERNS]; } groups[GRO
 #include "text/gguf_pre.def"
 #undef QZ_PRE_GROUP
 };
-static const struct { const char *name; group_id group; bool add_bos, ignore_merges, clean_off; } names[] = {
-#define QZ_PRE_NAME(name, group, bos, merges_off, clean_off) {name, GROUP_##group, bos, merges_off, clean_off},
+static const struct {
+    const char *name;
+    group_id group;
+    bool add_bos, ignore_merges, clean_off, raw, newlines;
+} names[] = {
+#define QZ_PRE_NAME(name, group, bos, merges_off, clean_off) {name, GROUP_##group, bos, merges_off, clean_off, 0, 0},
+#define QZ_PRE_RAW(name, group, clean_off, newlines) {name, GROUP_##group, 0, 0, clean_off, 1, newlines},
 #include "text/gguf_pre.def"
 #undef QZ_PRE_NAME
+#undef QZ_PRE_RAW
 };
 #define N_NAMES (sizeof names / sizeof names[0])
 
@@ -25,7 +31,7 @@ bool qz_gguf_pre_find(const char *name, qz_gguf_pre *out) {
     for (size_t i = 0; i < N_NAMES; i++) {
         if (strcmp(names[i].name, name) != 0) continue;
         *out = (qz_gguf_pre){names[i].name, groups[names[i].group].patterns, groups[names[i].group].n, names[i].add_bos,
-                             names[i].ignore_merges, names[i].clean_off};
+                             names[i].ignore_merges, names[i].clean_off, names[i].raw, names[i].newlines};
         return true;
     }
     return false;
@@ -88,7 +94,7 @@ static bool covers(const qz_tokenizer *t, const qz_regex *re) {
     return all;
 }
 
-const char *qz_gguf_pre_detect(const qz_tokenizer *t, qz_str *shown) {
+const char *qz_gguf_pre_detect(const qz_tokenizer *t, const char *usual, qz_str *shown) {
     qz_str mine = {0}, theirs = {0};
     const char *best = NULL;
     bool fits = true, best_clean = false;
@@ -105,11 +111,15 @@ const char *qz_gguf_pre_detect(const qz_tokenizer *t, qz_str *shown) {
         qz_str_puts(shown, t->norm[i].kind == QZ_NORM_NFC ? "" : " (with a normalizer)");
     }
     for (size_t i = 0; i < N_NAMES && fits && !mine.failed; i++) {
-        if (names[i].ignore_merges != t->ignore_merges) continue;
+        if (names[i].raw || names[i].ignore_merges != t->ignore_merges) continue;
         qz_str_clear(&theirs);
         for (size_t k = 0; k < groups[names[i].group].n; k++)
             canonical(groups[names[i].group].patterns[k], strlen(groups[names[i].group].patterns[k]), &theirs);
         if (theirs.failed || theirs.len != mine.len || memcmp(mine.ptr, theirs.ptr, mine.len) != 0) continue;
+        if (usual && strcmp(usual, names[i].name) == 0) {
+            best = names[i].name;
+            break;
+        }
         bool clean = t->clean_spaces < 0 || names[i].clean_off == !t->clean_spaces;
         if (!best || (clean && !best_clean)) {
             best = names[i].name;

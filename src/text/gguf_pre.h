@@ -8,9 +8,12 @@ typedef struct {
     const char *const *patterns;
     size_t n_patterns;
     bool add_bos, ignore_merges, clean_off;
+    bool raw;             /* over characters with U+2581 for blanks, not over the byte alphabet */
+    bool whole_newlines;  /* a run of line ends that is a token is taken whole */
 } qz_gguf_pre;
 /* False if the name is not known. */
 bool qz_gguf_pre_find(const char *name, qz_gguf_pre *out);
-/* Name of a byte-level tokenizer's pipeline, or NULL; `shown` gets its patterns for the error text. */
-const char *qz_gguf_pre_detect(const qz_tokenizer *t, qz_str *shown);
+/* Name of a byte-level tokenizer's pipeline (`usual` if it is one of several), or NULL; `shown` gets its patterns for
+ * the error text. */
+const char *qz_gguf_pre_detect(const qz_tokenizer *t, const char *usual, qz_str *shown);
 #endif

@@ -94,6 +94,8 @@ static qz_status one_step(qz_enc *e, const qz_norm *m, const char *s, size_t n, 
         }
         break;
     case QZ_NORM_REPLACE: return qz_norm_replace(e, m, s, n, out, err);
+    case QZ_NORM_CHARSMAP: return qz_charsmap_apply(&m->map, m->left, s, n, out, err);
+    case QZ_NORM_SPACES: qz_sentencepiece_spaces(m->left, m->right, s, n, out); break;
     case QZ_NORM_PREPEND:
         if (n) qz_str_append(out, m->to, m->to_n);
         qz_str_append(out, s, n);

@@ -165,7 +165,7 @@ static void taken_pad_names(void **state) {
                           json_pack("{s:i,s:s,s:b}", "id", (int)n, "content", name, "special", 1));
     char *text = json_dumps(root, 0);
     assert_int_equal(qz_tok_load_text(text, strlen(text), "x", &t, &err), QZ_OK);
-    assert_int_equal(qz_tokenizer_to_gguf(t, n + 3, NULL, &a, &v, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_to_gguf(t, n + 3, (qz_gguf_pre_wish){0}, &a, &v, &err), QZ_OK);
     for (size_t i = 0; i < v.n_tokens; i++)
         for (size_t k = 0; k < i; k++)
             assert_true(v.tokens[i].len != v.tokens[k].len ||

@@ -31,6 +31,7 @@ void qz_enc_release(qz_enc *e) {
     qz_free(e->sym);
     qz_free(e->heap);
     qz_free(e->link);
+    qz_free(e->path);
     for (size_t i = 0; i < sizeof e->buf / sizeof e->buf[0]; i++) qz_str_release(&e->buf[i]);
     qz_str_release(&e->norm_a);
     qz_str_release(&e->norm_b);

@@ -71,15 +71,16 @@ const char *qz_tokenizer_other_part(const qz_tokenizer *a, const qz_tokenizer *b
 /* ---- GGUF metadata (formats/gguf-tokenizer.md): plain arrays, so that text/ needs no GGUF reader ---- */
 typedef struct { const char *ptr; size_t len; } qz_text_ref;
 typedef struct {
-    const char *model;             /* "gpt2" or "llama" */
+    const char *model;             /* "gpt2", "llama", "t5" (unigram) or "gemma4" */
     const char *pre;               /* tokenizer.ggml.pre, NULL = not stored */
     const qz_text_ref *tokens; size_t n_tokens;
     const int32_t *types;          /* [n_tokens] 1 normal 2 unknown 3 control 4 user defined 5
                                     * unused 6 byte; NULL = all normal */
-    const float *scores;           /* [n_tokens]; llama only, NULL for gpt2 */
+    const float *scores;           /* [n_tokens]; NULL for gpt2 */
     const qz_text_ref *merges; size_t n_merges;
     int64_t bos, eos, pad, unk;    /* -1 = not stored */
-    int8_t add_bos, add_eos, add_space_prefix; /* 0, 1 or -1 = not stored */
+    int8_t add_bos, add_eos, add_space_prefix, remove_extra_spaces; /* 0, 1 or -1 = not stored */
+    const uint8_t *charsmap; size_t n_charsmap; /* normalization table of t5; NULL = none */
     const char *chat_template;     /* NULL = none */
     /* Our own key quantz.tokenizer.pattern: tokenizer.json without vocabulary and merges, as JSON text; NULL = not
      * stored. With it the pipeline is exactly the source's; without it `pre` names the pipeline. */
@@ -89,10 +90,12 @@ typedef struct {
 } qz_gguf_vocab;
 /* `name` = the file, for error texts. The arrays are copied. */
 qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_tokenizer **out, qz_error *err);
+/* forced: --pre; usual: the family's name, taken among those that mean the same pipeline. NULL = none. */
+typedef struct { const char *forced, *usual; } qz_gguf_pre_wish;
 /* The reverse, for writers: tokens padded to vocab_size with "[PAD{i}]" (type 5; "[PAD{i}.1]" … where taken). An
- * unknown pre-tokenizer is QZ_EUNSUPPORTED with its pattern printed, unless forced_pre names one (then pre_fallback is
+ * unknown pre-tokenizer is QZ_EUNSUPPORTED with its pattern printed, unless one is forced (then pre_fallback is
  * set when it was needed). Everything lives in `arena`; strings may point into t. */
-qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,
+qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, qz_gguf_pre_wish wish, qz_arena *arena,
                                qz_gguf_vocab *out, qz_error *err);
 
 /* tokenizer.json and tokenizer_config.json (template in it) that are this tokenizer again, appended. QZ_EUNSUPPORTED

@@ -1,6 +1,7 @@
-/* Tokenizers of GGUF files: metadata -> tokenizer and back (formats/gguf-tokenizer.md).
- * deviates: the reference chooses `pre` by the hash of one encoded text, which knows no retrained tokenizer; we compare
- * patterns. deviates: scores of a byte-fallback BPE without sentencepiece file are -(merge rank), not -1000 for all. */
+/* Tokenizers of GGUF files: metadata -> tokenizer (formats/gguf-tokenizer.md); tokenizer_to_gguf.c is the reverse.
+ * deviates: characters outside of a unigram vocabulary become bytes where all byte tokens are there, as in
+ * sentencepiece; llama.cpp knows the unknown token alone. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/json.h"
@@ -9,7 +10,8 @@
 #include "text/tokenizer_int.h"
 #include "base/utf8.h"
 
-enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
+enum { NORMAL = QZ_GGUF_NORMAL, UNKNOWN = QZ_GGUF_UNKNOWN, CONTROL = QZ_GGUF_CONTROL, USER = QZ_GGUF_USER,
+       UNUSED = QZ_GGUF_UNUSED };
 static const char mark[] = "\xe2\x96\x81"; /* U+2581 stands for a space */
 
 static qz_status no_memory(const char *name, qz_error *err) {
@@ -129,9 +131,8 @@ static qz_status text_copy(qz_tokenizer *t, const char *s, const char **out, siz
 }
 
 /* Spaces <-> U+2581 with an optional space in front: what sentencepiece does around its model. */
-static qz_status spm_pipeline(qz_tokenizer *t, bool prefix, qz_error *err) {
+static qz_status spm_spaces(qz_tokenizer *t, bool prefix, qz_error *err) {
     qz_norm *m = &t->norm[t->n_norm];
-    qz_dec *d = t->dec;
     if (prefix) {
         m->kind = QZ_NORM_PREPEND;
         QZ_TRY(text_copy(t, mark, &m->to, &m->to_n, err));
@@ -141,6 +142,11 @@ static qz_status spm_pipeline(qz_tokenizer *t, bool prefix, qz_error *err) {
     QZ_TRY(text_copy(t, " ", &m->from, &m->from_n, err));
     QZ_TRY(text_copy(t, mark, &m->to, &m->to_n, err));
     t->n_norm += prefix ? 2 : 1;
+    return QZ_OK;
+}
+
+static qz_status spm_decoder(qz_tokenizer *t, bool prefix, qz_error *err) {
+    qz_dec *d = t->dec;
     d[0].kind = QZ_DEC_REPLACE;
     d[0].replace.kind = QZ_NORM_REPLACE;
     QZ_TRY(text_copy(t, mark, &d[0].replace.from, &d[0].replace.from_n, err));
@@ -156,15 +162,22 @@ static qz_status spm_pipeline(qz_tokenizer *t, bool prefix, qz_error *err) {
 
 static qz_status named_pipeline(qz_tokenizer *t, const qz_gguf_vocab *v, bool *add_bos, qz_error *err) {
     qz_gguf_pre p;
-    const char *name = v->pre ? v->pre : "default";
+    const char *name = strcmp(v->model, "gpt2") != 0 ? v->model : v->pre ? v->pre : "default";
     if (!qz_gguf_pre_find(name, &p))
         return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer not known: file '%s', key 'tokenizer.ggml.pre': '%s'",
                        t->path, name);
-    t->byte_level = true;
+    t->byte_level = !p.raw;
     t->ignore_merges = p.ignore_merges;
+    t->whole_newlines = p.whole_newlines;
     *add_bos = p.add_bos;
     for (size_t i = 0; i < p.n_patterns; i++)
         QZ_TRY(qz_tok_add_split(t, p.patterns[i], strlen(p.patterns[i]), QZ_ISOLATED, false, err));
+    if (p.raw) {
+        t->byte_fallback = t->fuse_unk = true;
+        t->unk = v->unk >= 0 ? (uint32_t)v->unk : QZ_NO_ID;
+        QZ_TRY(spm_spaces(t, false, err));
+        return spm_decoder(t, false, err);
+    }
     t->dec[0].kind = QZ_DEC_BYTE_LEVEL;
     t->n_dec = 1;
     return QZ_OK;
@@ -192,21 +205,71 @@ out:
     return st;
 }
 
+/* What sentencepiece does before its unigram model: its table, then the blanks. */
+static qz_status unigram_pipeline(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error *err) {
+    const bool prefix = v->add_space_prefix != 0;
+    t->byte_fallback = true;
+    if (v->charsmap) {
+        qz_norm *m = &t->norm[t->n_norm++];
+        uint8_t *blob = qz_arena_alloc(&t->arena, v->n_charsmap + 1, 1);
+        if (!blob) return no_memory(t->path, err);
+        memcpy(blob, v->charsmap, v->n_charsmap);
+        m->kind = QZ_NORM_CHARSMAP;
+        m->left = true;
+        QZ_TRY(qz_charsmap_open(blob, v->n_charsmap, &m->map, t->path, err));
+    }
+    t->norm[t->n_norm++] = (qz_norm){.kind = QZ_NORM_SPACES, .left = prefix, .right = v->remove_extra_spaces > 0};
+    return spm_decoder(t, prefix, err);
+}
+
+/* All scores: HF's pieces are all of them, sentencepiece's (by_type) the normal ones. */
+static qz_status read_scores(qz_tokenizer *t, const qz_gguf_vocab *v, size_t pieces, bool by_type, qz_error *err) {
+    qz_unigram *u = &t->unigram;
+    if (!v->scores)
+        return qz_fail(err, QZ_EFORMAT, "missing key: file '%s': expected 'tokenizer.ggml.scores' for model '%s'",
+                       t->path, v->model);
+    u->on = true;
+    u->n_score = qz_min_size(pieces, v->n_tokens);
+    u->score = qz_arena_alloc(&t->arena, u->n_score + 1, sizeof *u->score);
+    if (!u->score) return no_memory(t->path, err);
+    for (size_t i = 0; i < u->n_score; i++) {
+        u->score[i] = by_type && type_at(v, i) != NORMAL ? (double)NAN : (double)v->scores[i];
+        if (!by_type && i < t->vocab.n && t->vocab.text[i]) t->vocab.flags[i] |= QZ_TOKF_MODEL;
+    }
+    return QZ_OK;
+}
+
+/* What the reference takes for absent keys. */
+static void default_ids(qz_gguf_vocab *v) {
+    const bool spm = strcmp(v->model, "llama") == 0, unigram = strcmp(v->model, "t5") == 0;
+    if (v->bos < 0 && spm) v->bos = 1;
+    if (v->eos < 0 && (spm || unigram)) v->eos = spm ? 2 : 1;
+    if (v->unk < 0 && (spm || unigram)) v->unk = spm ? 0 : 2;
+    if (v->add_eos < 0) v->add_eos = unigram;
+    int64_t *const ids[] = {&v->bos, &v->eos, &v->unk};
+    for (size_t i = 0; i < 3; i++)
+        if (*ids[i] >= 0 && (size_t)*ids[i] >= v->n_tokens) *ids[i] = -1;
+}
+
 static qz_status build_by_name(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error *err) {
-    bool spm = strcmp(v->model, "llama") == 0, add_bos = spm;
-    if (spm) {
+    bool add_bos = strcmp(v->model, "llama") == 0;
+    if (add_bos) {
         t->byte_fallback = t->fuse_unk = true;
-        t->unk = v->unk >= 0 ? (uint32_t)v->unk : v->n_tokens ? 0 : QZ_NO_ID;
-        QZ_TRY(spm_pipeline(t, v->add_space_prefix != 0, err));
+        t->unk = v->unk >= 0 ? (uint32_t)v->unk : QZ_NO_ID;
+        QZ_TRY(spm_spaces(t, v->add_space_prefix != 0, err));
+        QZ_TRY(spm_decoder(t, v->add_space_prefix != 0, err));
         QZ_TRY(score_merges(t, v, err));
+    } else if (strcmp(v->model, "t5") == 0) {
+        t->unk = v->unk >= 0 ? (uint32_t)v->unk : QZ_NO_ID;
+        QZ_TRY(unigram_pipeline(t, v, err));
+        QZ_TRY(read_scores(t, v, v->n_tokens, true, err));
     } else {
         QZ_TRY(named_pipeline(t, v, &add_bos, err));
         QZ_TRY(read_merges(t, v, err));
     }
     if (v->add_bos >= 0) add_bos = v->add_bos != 0;
-    int64_t bos = v->bos < 0 && spm ? 1 : v->bos, eos = v->eos < 0 && spm ? 2 : v->eos;
-    if (add_bos && bos >= 0 && (size_t)bos < v->n_tokens) t->before[t->n_before++] = (uint32_t)bos;
-    if (v->add_eos > 0 && eos >= 0 && (size_t)eos < v->n_tokens) t->after[t->n_after++] = (uint32_t)eos;
+    if (add_bos && v->bos >= 0) t->before[t->n_before++] = (uint32_t)v->bos;
+    if (v->add_eos > 0 && v->eos >= 0) t->after[t->n_after++] = (uint32_t)v->eos;
     return finish_by_type(t, v, err);
 }
 
@@ -221,6 +284,12 @@ static qz_status build_by_pipeline(qz_tokenizer *t, const qz_gguf_vocab *v, cons
     if (unk) t->unk = qz_vocab_find(&t->vocab, unk, strlen(unk));
     t->pipeline = qz_arena_strdup(&t->arena, v->pipeline);
     if (!t->pipeline) return no_memory(t->path, err);
+    if (strcmp(v->model, "t5") == 0) {
+        uint64_t pieces = v->n_tokens;
+        QZ_TRY(qz_json_u64(m, QZ_TOK_PIECES_KEY, t->path, &pieces, err));
+        QZ_TRY(read_scores(t, v, (size_t)pieces, false, err));
+        QZ_TRY(qz_tok_unknown_id(t, m, err));
+    }
     QZ_TRY(read_merges(t, v, err));
     return qz_tok_build_pipeline(t, root, err);
 }
@@ -242,19 +311,26 @@ static qz_status keep_merges(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error *
     return QZ_OK;
 }
 
-qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_tokenizer **out, qz_error *err) {
+static bool known_model(const char *model) {
+    static const char *const known[] = {"gpt2", "llama", "t5", "gemma4"};
+    for (size_t i = 0; model && i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i], model) == 0) return true;
+    return false;
+}
+
+qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *stored, const char *name, qz_tokenizer **out, qz_error *err) {
     qz_tokenizer *t = qz_tok_new();
     json_t *root = NULL;
     qz_status st = QZ_OK;
-    bool spm = v->model && strcmp(v->model, "llama") == 0;
+    qz_gguf_vocab copy = *stored, *const v = &copy;
     *out = NULL;
     if (!t || !(t->path = qz_arena_strdup(&t->arena, name))) QZ_GOTO(no_memory(name, err));
-    if (!v->model || (!spm && strcmp(v->model, "gpt2") != 0))
-        QZ_GOTO(
-            qz_fail(err, QZ_EUNSUPPORTED,
-                    "tokenizer model not supported: file '%s', key 'tokenizer.ggml.model': expected 'gpt2' or 'llama', "
-                    "found '%s'",
-                    name, v->model ? v->model : "nothing"));
+    if (!known_model(v->model))
+        QZ_GOTO(qz_fail(err, QZ_EUNSUPPORTED,
+                        "tokenizer model not supported: file '%s', key 'tokenizer.ggml.model': expected 'gpt2', "
+                        "'llama', 't5' or 'gemma4', found '%s'",
+                        name, v->model ? v->model : "nothing"));
+    if (!v->pipeline) default_ids(v);
     if (v->pipeline) {
         QZ_GOTO(qz_json_parse(v->pipeline, strlen(v->pipeline), name, &root, err));
         if (!json_is_object(root))
@@ -263,10 +339,10 @@ qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_to
     QZ_GOTO(read_tokens(t, v, json_object_get(root, "added_tokens"), err));
     QZ_GOTO(root ? build_by_pipeline(t, v, root, err) : build_by_name(t, v, err));
     QZ_GOTO(keep_merges(t, v, err));
-    set_special(t, v->bos < 0 && spm && !root ? 1 : v->bos, &t->bos, &t->bos_text);
-    set_special(t, v->eos < 0 && spm && !root ? 2 : v->eos, &t->eos, &t->eos_text);
+    set_special(t, v->bos, &t->bos, &t->bos_text);
+    set_special(t, v->eos, &t->eos, &t->eos_text);
     set_special(t, v->pad, &t->pad, &t->pad_text);
-    set_special(t, v->unk < 0 && spm && !root ? 0 : v->unk, &t->unk_special, &t->unk_text);
+    set_special(t, v->unk, &t->unk_special, &t->unk_text);
     if (v->chat_template && !(t->chat_template = qz_arena_strdup(&t->arena, v->chat_template)))
         QZ_GOTO(no_memory(name, err));
     *out = t;
@@ -275,153 +351,4 @@ out:
     json_decref(root);
     qz_tokenizer_free(t);
     return st;
-}
-
-/* ---- writing ---- */
-/* Texts that the reference takes for control tokens even when they are not marked special. */
-static bool looks_special(const char *s, size_t n) {
-    static const char *const whole[] = {"<pad>", "<mask>", "<2mass>", "[@BOS@]"};
-    for (size_t i = 0; i < 4; i++)
-        if (strlen(whole[i]) == n && memcmp(whole[i], s, n) == 0) return true;
-    if (n >= 4 && memcmp(s, "<|", 2) == 0 && memcmp(s + n - 2, "|>", 2) == 0) return true;
-    if (n >= 8 && memcmp(s, "<\xef\xbd\x9c", 4) == 0 && memcmp(s + n - 4, "\xef\xbd\x9c>", 4) == 0) return true;
-    return n >= 8 && memcmp(s, "<unused", 7) == 0 && s[n - 1] == '>';
-}
-
-static bool is_byte_token(const char *s, size_t n) { return n == 6 && memcmp(s, "<0x", 3) == 0 && s[5] == '>'; }
-
-/* Spaces instead of U+2581 in a user-defined token. */
-static const char *with_spaces(qz_arena *a, const char *s, size_t *n) {
-    char *out = qz_arena_strndup(a, s, *n);
-    size_t k = 0;
-    for (size_t i = 0; out && i < *n;) {
-        bool m = i + 3 <= *n && memcmp(s + i, mark, 3) == 0;
-        out[k++] = m ? ' ' : s[i];
-        i += m ? 3 : 1;
-    }
-    if (out) out[k] = 0;
-    *n = k;
-    return out;
-}
-
-static bool taken(const qz_tokenizer *t, const char *s, size_t n, uint32_t id) {
-    uint32_t have = qz_vocab_find(&t->vocab, s, n);
-    return have != QZ_NO_ID && have != id; /* the reference asserts that texts differ */
-}
-
-static qz_status write_token(const qz_tokenizer *t, uint32_t id, qz_arena *a, qz_text_ref *text, int32_t *type,
-                             qz_error *err) {
-    size_t n = 0;
-    const char *s = qz_tokenizer_token(t, id, &n);
-    *type = NORMAL;
-    if (!s) {
-        *type = UNUSED;
-        s = qz_arena_printf(a, "[PAD%u]", id);
-        for (uint32_t k = 1; s && qz_vocab_find(&t->vocab, s, strlen(s)) != QZ_NO_ID; k++)
-            s = qz_arena_printf(a, "[PAD%u.%u]", id, k);
-        n = s ? strlen(s) : 0;
-    } else if (t->vocab.flags[id] & QZ_TOKF_ADDED) {
-        bool special = (t->vocab.flags[id] & QZ_TOKF_SPECIAL) || looks_special(s, n);
-        *type = special ? CONTROL : USER;
-        if (!special) {
-            size_t k = n;
-            const char *spaced = with_spaces(a, s, &k);
-            if (!spaced) return no_memory(t->path, err);
-            if (!taken(t, spaced, k, id)) s = spaced, n = k;
-        }
-    } else if (!t->byte_level && id == t->unk) {
-        *type = UNKNOWN;
-    } else if (!t->byte_level && is_byte_token(s, n)) {
-        *type = BYTE;
-    }
-    if (!s) return no_memory(t->path, err);
-    *text = (qz_text_ref){s, n};
-    return QZ_OK;
-}
-
-static qz_status write_scores(const qz_tokenizer *t, size_t n, const int32_t *types, qz_arena *a, const float **out,
-                              qz_error *err) {
-    float *s = qz_arena_calloc(a, n + 1, sizeof *s);
-    if (!s) return no_memory(t->path, err);
-    for (size_t i = 0; i < n; i++)
-        s[i] = types[i] == UNUSED                        ? -10000.0f
-               : types[i] == CONTROL || types[i] == USER ? -1000.0f - (float)t->n_merge_text
-                                                         : 0.0f;
-    for (size_t i = 0; i < t->merges.n_slots; i++) {
-        const qz_merge *m = &t->merges.slots[i];
-        if (m->key == UINT64_MAX || m->id >= n || types[m->id] != NORMAL) continue;
-        float score = -1.0f - (float)m->rank;
-        if (s[m->id] == 0.0f || score > s[m->id]) s[m->id] = score; /* the earliest merge that makes the token */
-    }
-    *out = s;
-    return QZ_OK;
-}
-
-static qz_status choose_pre(const qz_tokenizer *t, const char *forced, qz_gguf_vocab *out, qz_error *err) {
-    qz_str shown = {0};
-    qz_gguf_pre known;
-    qz_status st = QZ_OK;
-    if (forced && !qz_gguf_pre_find(forced, &known))
-        return qz_fail(err, QZ_EUSAGE,
-                       "pre-tokenizer name not known: '%s'; names are those of tokenizer.ggml.pre (gpt-2, llama-bpe, "
-                       "qwen2, …)",
-                       forced);
-    out->pre = qz_gguf_pre_detect(t, &shown);
-    if (!out->pre && forced) {
-        out->pre = known.name;
-        out->pre_fallback = true;
-    }
-    if (!out->pre)
-        st = qz_fail(err, QZ_EUNSUPPORTED,
-                     "no GGUF name for this pre-tokenizer: file '%s': pattern '%.400s'%s; choose one with --pre NAME "
-                     "(the "
-                     "runtime will then split differently)",
-                     t->path, shown.ptr ? shown.ptr : "", t->ignore_merges ? " with ignore_merges" : "");
-    qz_str_release(&shown);
-    return st;
-}
-
-/* A prefix space: Prepend normalizer, or Metaspace that is not "never". */
-static bool has_space_prefix(const qz_tokenizer *t) {
-    for (size_t i = 0; i < t->n_norm; i++)
-        if (t->norm[i].kind == QZ_NORM_PREPEND) return true;
-    for (size_t i = 0; i < t->n_pre; i++)
-        if (t->pre[i].kind == QZ_PRE_METASPACE && t->pre[i].prepend != QZ_PREPEND_NEVER) return true;
-    return false;
-}
-
-qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,
-                               qz_gguf_vocab *out, qz_error *err) {
-    *out = (qz_gguf_vocab){.model = t->byte_level ? "gpt2" : "llama", .pre = "default", .add_space_prefix = -1};
-    if (!t->byte_level && !t->byte_fallback)
-        return qz_fail(err, QZ_EUNSUPPORTED,
-                       "tokenizer has no GGUF form: file '%s': neither byte-level nor byte-fallback BPE", t->path);
-    if (t->vocab.n > vocab_size)
-        return qz_fail(err, QZ_EFORMAT,
-                       "tokenizer larger than the model: file '%s': highest id %zu, but the embedding has %zu rows",
-                       t->path, t->vocab.n - 1, vocab_size);
-    qz_text_ref *tokens = qz_arena_alloc(arena, vocab_size + 1, sizeof *tokens);
-    int32_t *types = qz_arena_alloc(arena, vocab_size + 1, sizeof *types);
-    if (!tokens || !types) return no_memory(t->path, err);
-    for (uint32_t i = 0; i < vocab_size; i++) QZ_TRY(write_token(t, i, arena, &tokens[i], &types[i], err));
-    out->tokens = tokens;
-    out->types = types;
-    out->n_tokens = vocab_size;
-    if (t->byte_level) {
-        QZ_TRY(choose_pre(t, forced_pre, out, err));
-    } else {
-        out->add_space_prefix = has_space_prefix(t);
-        QZ_TRY(write_scores(t, vocab_size, types, arena, &out->scores, err));
-    }
-    out->merges = t->merge_text;
-    out->n_merges = t->n_merge_text;
-    out->bos = t->bos < 0 && t->n_before ? (int64_t)t->before[0] : t->bos;
-    out->eos = t->eos < 0 && t->n_after ? (int64_t)t->after[t->n_after - 1] : t->eos;
-    out->pad = t->pad;
-    out->unk = t->unk_special >= 0 ? t->unk_special : t->unk != QZ_NO_ID ? (int64_t)t->unk : -1;
-    out->add_bos = t->n_before > 0 && (int64_t)t->before[0] == out->bos;
-    out->add_eos = t->n_after > 0 && (int64_t)t->after[t->n_after - 1] == out->eos;
-    out->chat_template = t->chat_template;
-    out->pipeline = t->pipeline;
-    return QZ_OK;
 }

@@ -62,11 +62,29 @@ typedef enum {
     QZ_NORM_STRIP,
     QZ_NORM_ACCENTS,
     QZ_NORM_REPLACE,
-    QZ_NORM_PREPEND
+    QZ_NORM_PREPEND,
+    QZ_NORM_CHARSMAP,
+    QZ_NORM_SPACES
 } qz_norm_kind;
+/* A sentencepiece normalization table: views into `blob`. */
+typedef struct {
+    const uint8_t *blob; size_t n;
+    const uint8_t *trie; size_t units;  /* u32 each */
+    const char *text; size_t text_n;    /* ends in NUL */
+} qz_charsmap;
+/* The blob is not copied. */
+qz_status qz_charsmap_open(const uint8_t *blob, size_t n, qz_charsmap *out, const char *name, qz_error *err);
+qz_status qz_charsmap_of_text(const char *base64, size_t n, qz_arena *a, qz_charsmap *out, const char *name,
+                              qz_error *err);
+/* longest: as sentencepiece replaces; else as huggingface tokenizers does (the two differ on combining marks). */
+qz_status qz_charsmap_apply(const qz_charsmap *m, bool longest, const char *s, size_t n, qz_str *out, qz_error *err);
+/* Blanks become U+2581, one more of them in front (prefix); merge: runs become one, none at either end. */
+void qz_sentencepiece_spaces(bool prefix, bool merge, const char *s, size_t n, qz_str *out);
+
 typedef struct {
     qz_norm_kind kind;
-    bool left, right;          /* STRIP */
+    bool left, right;          /* STRIP; SPACES: prefix, merge; CHARSMAP: left = longest key */
+    qz_charsmap map;           /* CHARSMAP */
     qz_regex re;               /* REPLACE with a pattern (re.code != NULL) */
     const char *from; size_t from_n; /* REPLACE with a string */
     const char *to; size_t to_n;     /* REPLACE, PREPEND */
@@ -109,11 +127,21 @@ typedef struct {
 /* sorted by text; first = set of first bytes */
 typedef struct { qz_added *v; size_t n; uint64_t first[4]; } qz_added_set;
 
+/* The unigram model: pieces with scores (log probabilities) in place of merges. */
+typedef struct {
+    bool on;
+    double *score; size_t n_score;  /* by id; NaN = no piece */
+    uint32_t *order; size_t n;      /* ids of pieces, by text */
+    double unk_score;
+} qz_unigram;
+
 struct qz_tokenizer {
     qz_arena arena;
     qz_vocab vocab;
     qz_merges merges;
+    qz_unigram unigram;
     bool byte_level, byte_fallback, fuse_unk, ignore_merges;
+    bool whole_newlines;            /* a run of line ends that is a token is taken whole */
     bool word_starts;               /* no merge joins x and U+2581: pieces may be cut before each run of U+2581 */
     uint32_t unk;                   /* QZ_NO_ID = none */
     uint32_t byte_ids[256];         /* byte_level: the byte's character; byte_fallback: <0xHH> */
@@ -151,6 +179,13 @@ qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_sp
 /* Resolves "left right" among the vocabulary and stores it with its rank; false if a part or the result is unknown. */
 bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size_t nr, uint32_t rank, qz_str *tmp);
 
+/* model.unk_id of a unigram model (absent and null: none). */
+qz_status qz_tok_unknown_id(qz_tokenizer *t, const json_t *model, qz_error *err);
+#define QZ_TOK_PIECES_KEY "pieces" /* in the pipeline's model: number of ids that the unigram model has */
+
+/* tokenizer.ggml.token_type */
+enum { QZ_GGUF_NORMAL = 1, QZ_GGUF_UNKNOWN, QZ_GGUF_CONTROL, QZ_GGUF_USER, QZ_GGUF_UNUSED, QZ_GGUF_BYTE };
+
 /* tokenizer_config.json with what special_tokens_map.json sets (new reference; NULL if there is neither). */
 qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz_error *err);
 /* Appends the tokens of config (NULL = none) and added_tokens.json to root's added_tokens. After the
@@ -164,6 +199,12 @@ qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_toke
 /* ---- byte <-> character table of ByteLevel ---- */
 uint32_t qz_byte_char(uint8_t b);
 int qz_char_byte(uint32_t cp); /* -1 if the character stands for no byte */
+
+/* ---- unigram ---- */
+/* After vocabulary, flags and scores: the order of pieces. */
+qz_status qz_unigram_close(qz_tokenizer *t, qz_error *err);
+/* Best way to one place of a word: from where, by which piece; next: forward along the chosen way. */
+typedef struct { double score; uint32_t from, id, next; } qz_path;
 
 /* ---- one encode call ---- */
 typedef struct { uint8_t len, n; char key[22]; uint32_t ids[10]; } qz_word_cache;
@@ -180,9 +221,11 @@ typedef struct {
     struct qz_heap_item *heap; size_t heap_n, heap_cap;
     int32_t *link;                                   /* [2 * link_cap] previous, next */
     size_t link_cap;
+    qz_path *path; size_t path_cap;                  /* places of one word of a unigram model */
     qz_str buf[QZ_TOK_MAX_STEPS + 1], norm_a, norm_b, spell;
 } qz_enc;
 qz_status qz_bpe_word(qz_enc *e, const char *w, size_t n, qz_error *err);
+qz_status qz_unigram_word(qz_enc *e, const char *w, size_t n, qz_error *err);
 /* *out points into e's buffers or at the input; valid until the next call. */
 qz_status qz_normalize(qz_enc *e, const char *s, size_t n, const char **out, size_t *out_n, qz_error *err);
 /* Replaces every match of m's pattern or string. */

@@ -36,6 +36,50 @@ static qz_status load_vocab(qz_tokenizer *t, const json_t *vocab, qz_error *err)
     return QZ_OK;
 }
 
+/* [[piece, score], …], the id is the place. */
+static qz_status load_pieces(qz_tokenizer *t, const json_t *vocab, qz_error *err) {
+    const size_t n = json_array_size(vocab);
+    qz_unigram *u = &t->unigram;
+    if (!json_is_array(vocab) || n >= QZ_TOK_MAX_ID)
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad model: file '%s', key 'model.vocab': expected an array of fewer than %u pieces", t->path,
+                       QZ_TOK_MAX_ID);
+    u->on = true;
+    u->n_score = n;
+    u->score = qz_arena_alloc(&t->arena, n + 1, sizeof *u->score);
+    if (!u->score) return no_memory(t, err);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *e = json_array_get(vocab, i), *piece = json_array_get(e, 0), *score = json_array_get(e, 1);
+        if (!json_is_string(piece) || !json_is_number(score))
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad piece: file '%s', key 'model.vocab', entry %zu: expected [text, score]", t->path, i);
+        u->score[i] = json_number_value(score);
+        const qz_new_token token = {json_string_value(piece), json_string_length(piece), (uint32_t)i,
+                                    QZ_TOKF_USED | QZ_TOKF_MODEL};
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, token, t->path, err));
+    }
+    return QZ_OK;
+}
+
+static qz_status load_unigram(qz_tokenizer *t, const json_t *m, qz_error *err) {
+    QZ_TRY(qz_json_bool(m, "byte_fallback", t->path, &t->byte_fallback, err));
+    QZ_TRY(load_pieces(t, json_object_get(m, "vocab"), err));
+    return qz_tok_unknown_id(t, m, err);
+}
+
+qz_status qz_tok_unknown_id(qz_tokenizer *t, const json_t *m, qz_error *err) {
+    uint64_t id = UINT64_MAX;
+    if (json_is_null(json_object_get(m, "unk_id"))) return QZ_OK;
+    QZ_TRY(qz_json_u64(m, "unk_id", t->path, &id, err));
+    if (id == UINT64_MAX) return QZ_OK;
+    if (id >= t->vocab.n || !t->vocab.text[id])
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad model: file '%s', key 'model.unk_id': expected an id below %zu, found %llu", t->path,
+                       t->vocab.n, (unsigned long long)id);
+    t->unk = (uint32_t)id;
+    return QZ_OK;
+}
+
 /* "a b" or ["a", "b"]. */
 static bool merge_parts(const json_t *m, const char **l, size_t *nl, const char **r, size_t *nr) {
     if (json_is_string(m)) {
@@ -105,11 +149,11 @@ static qz_status load_model(qz_tokenizer *t, const json_t *m, qz_error *err) {
         type = json_object_get(m, "merges")                 ? "BPE"
                : json_is_array(json_object_get(m, "vocab")) ? "Unigram"
                                                             : "WordLevel";
+    if (strcmp(type, "Unigram") == 0) return load_unigram(t, m, err);
     if (strcmp(type, "BPE") != 0)
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "tokenizer model not supported: file '%s': expected 'BPE', found '%s'; models with a %s "
-                       "tokenizer "
-                       "(T5, some multilingual models) cannot be read",
+                       "tokenizer model not supported: file '%s': expected 'BPE' or 'Unigram', found '%s'; models with "
+                       "a %s tokenizer (BERT and the like) cannot be read",
                        t->path, type, type);
     QZ_TRY(qz_json_str(m, "unk_token", t->path, &unk, err));
     QZ_TRY(qz_json_str(m, "continuing_subword_prefix", t->path, &prefix, err));
@@ -131,17 +175,21 @@ static qz_status load_model(qz_tokenizer *t, const json_t *m, qz_error *err) {
 
 /* tokenizer.json without vocabulary and merges, as text: what a GGUF file keeps so that nothing is guessed later. */
 static qz_status keep_pipeline(qz_tokenizer *t, const json_t *root, const json_t *model, qz_error *err) {
-    static const char *const model_keys[] = {"type", "unk_token", "fuse_unk", "byte_fallback", "ignore_merges"};
+    static const char *const model_keys[] = {"type", "unk_token", "fuse_unk", "byte_fallback", "ignore_merges",
+                                             "unk_id"};
     json_t *o = json_object(), *m = json_object();
     int bad = !o || !m;
     for (size_t i = 0; i < PATTERN_KEYS && !bad; i++) {
         json_t *v = json_object_get(root, pipeline_keys[i]);
         if (v) bad |= json_object_set(o, pipeline_keys[i], v);
     }
-    for (size_t i = 0; i < 5 && !bad; i++) {
+    for (size_t i = 0; i < sizeof model_keys / sizeof *model_keys && !bad; i++) {
         json_t *v = json_object_get(model, model_keys[i]);
         if (v) bad |= json_object_set(m, model_keys[i], v);
     }
+    /* added tokens below this id are pieces too */
+    if (!bad && t->unigram.on)
+        bad |= json_object_set_new(m, QZ_TOK_PIECES_KEY, json_integer((json_int_t)t->unigram.n_score));
     if (!bad) bad |= json_object_set(o, "model", m);
     char *text = bad ? NULL : json_dumps(o, JSON_COMPACT);
     if (text) t->pipeline = qz_arena_strdup(&t->arena, text);

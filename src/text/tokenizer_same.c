@@ -14,6 +14,12 @@ static bool same_merges(const qz_merges *a, const qz_merges *b) {
     }
     return true;
 }
+static bool same_scores(const qz_unigram *a, const qz_unigram *b) {
+    if (a->on != b->on || a->n != b->n) return false;
+    for (size_t i = 0; i < qz_min_size(a->n_score, b->n_score); i++)
+        if ((float)a->score[i] != (float)b->score[i] && a->score[i] == a->score[i]) return false; /* GGUF has float32 */
+    return true;
+}
 static bool same_steps(const qz_tokenizer *a, const qz_tokenizer *b) {
     if (a->n_norm != b->n_norm) return false;
     for (size_t i = 0; i < a->n_norm; i++)
@@ -32,6 +38,7 @@ bool qz_tokenizer_other_token(const qz_tokenizer *a, const qz_tokenizer *b, uint
 
 const char *qz_tokenizer_other_part(const qz_tokenizer *a, const qz_tokenizer *b) {
     if (!same_merges(&a->merges, &b->merges)) return "merges";
+    if (!same_scores(&a->unigram, &b->unigram)) return "scores";
     if (!same_steps(a, b)) return "normalizer";
     if (a->n_pre != b->n_pre) return "pre-tokenizer";
     if (a->n_before != b->n_before || a->n_after != b->n_after) return "tokens put before and behind a text";

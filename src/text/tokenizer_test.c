@@ -13,7 +13,7 @@
 
 #define HF (QZ_ENCODE_PARSE_SPECIAL)
 static const char *const sets[] = {"gemma-style", "gpt2-bytelevel", "gpt4o-bpe", "llama2-metaspace", "llama2-spbpe",
-                                   "llama3-bpe", "qwen2-bpe"};
+                                   "llama3-bpe", "qwen2-bpe", "unigram", "unigram-nfkc"};
 #define N_SETS (sizeof sets / sizeof sets[0])
 
 static qz_tokenizer *open_set(const char *set) {
@@ -104,15 +104,6 @@ static void golden_sets(void **state) {
     }
 }
 
-static void unigram_is_refused(void **state) {
-    (void)state;
-    qz_tokenizer *t = NULL;
-    qz_error err = {0};
-    assert_int_equal(qz_tokenizer_load("tests/golden/text/unigram", &t, &err), QZ_EUNSUPPORTED);
-    assert_non_null(strstr(err.text, "Unigram"));
-    assert_null(t);
-}
-
 /* The rule of section 6 of formats/tokenizer-json.md by hand: " quantization" is one entry without a merge path. */
 static void whole_word_without_merges(void **state) {
     (void)state;
@@ -194,8 +185,16 @@ static void hostile_files(void **state) {
            "\"pattern\":{\"Regex\":\"(\"},"
            "\"behavior\":\"Isolated\"}}",
            QZ_EFORMAT, "does not compile");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":\"Precompiled\"}}",
-           QZ_EUNSUPPORTED, "Precompiled");
+#define NORMALIZER(n) "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":" n "}}"
+    refuse(NORMALIZER("\"Nmt\""), QZ_EUNSUPPORTED, "Nmt");
+    refuse(NORMALIZER("\"Precompiled\""), QZ_EFORMAT, "precompiled_charsmap");
+    refuse(NORMALIZER("\"Precompiled\",\"precompiled_charsmap\":\"AB!\""), QZ_EFORMAT, "base64");
+    refuse(NORMALIZER("\"Precompiled\",\"precompiled_charsmap\":\"CAAAAAAAAAAAAAAA\""), QZ_EFORMAT, "8 of them");
+#define PIECES(v) "{\"model\":{\"type\":\"Unigram\",\"vocab\":" v "}}"
+    refuse(PIECES("{}"), QZ_EFORMAT, "expected an array");
+    refuse(PIECES("[[\"a\"]]"), QZ_EFORMAT, "entry 0: expected [text, score]");
+    refuse(PIECES("[[\"a\",0],[\"a\",1]]"), QZ_EFORMAT, "token listed twice");
+    refuse(PIECES("[[\"a\",0]],\"unk_id\":1"), QZ_EFORMAT, "below 1, found 1");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"added_tokens\":[{\"id\":1,\"content\":"
            "\"a\"}]}",
            QZ_EFORMAT, "token listed twice");
@@ -203,6 +202,42 @@ static void hostile_files(void **state) {
            "\"TemplateProcessing\",\"single\":"
            "[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}}",
            QZ_EFORMAT, "special_tokens");
+}
+
+/* A table may point anywhere; a vocabulary may have no unknown token: one line each, found when a text comes there. */
+static void hostile_unigram(void **state) {
+    (void)state;
+    /* a double array of 256 units in which 'a' is a key whose text lies far behind */
+    uint8_t blob[4 + 1024 + 2] = {0};
+    const uint32_t size = 1024, root = 0, a = 'a' | 1 << 8, far = 0x7fffffff;
+    memcpy(blob, &size, 4);
+    memcpy(blob + 4, &root, 4);
+    memcpy(blob + 4 + 4 * 'a', &a, 4);
+    qz_charsmap m = {0};
+    qz_error err = {0};
+    qz_str out = {0};
+    assert_int_equal(qz_charsmap_open(blob, sizeof blob, &m, "x", &err), QZ_OK);
+    assert_int_equal(qz_charsmap_apply(&m, true, "b", 1, &out, &err), QZ_OK);
+    memcpy(blob + 4 + 4 * 'a', &far, 4); /* another label: not found */
+    assert_int_equal(qz_charsmap_apply(&m, true, "a", 1, &out, &err), QZ_OK);
+    assert_string_equal(out.ptr, "ba");
+    memcpy(blob + 4 + 4 * 'a', (uint32_t[]){'a' | 1 << 8 | 1 << 10}, 4); /* value at 'a' ^ 1: text 0 */
+    assert_int_equal(qz_charsmap_apply(&m, true, "a", 1, &out, &err), QZ_OK);
+    memcpy(blob + 4 + 4 * ('a' ^ 1), &far, 4);
+    assert_int_equal(qz_charsmap_apply(&m, true, "a", 1, &out, &err), QZ_EFORMAT);
+    assert_int_equal(qz_charsmap_apply(&m, false, "a", 1, &out, &err), QZ_EFORMAT);
+    qz_str_release(&out);
+    static const char json[] = "{\"model\":{\"type\":\"Unigram\",\"vocab\":[[\"a\",-1]]}}";
+    qz_tokenizer *t = NULL;
+    qz_ids v = {0};
+    err = (qz_error){0};
+    assert_int_equal(qz_tok_load_text(json, sizeof json - 1, "x", &t, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_encode(t, "aa", 2, 0, &v, &err), QZ_OK);
+    assert_int_equal(v.n, 2);
+    assert_int_equal(qz_tokenizer_encode(t, "ab", 2, 0, &v, &err), QZ_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "'b' has no piece"));
+    qz_ids_release(&v);
+    qz_tokenizer_free(t);
 }
 
 /* tokenizer.json -> GGUF arrays -> tokenizer: with our own key everything is equal to the recorded ids; without it, the
@@ -213,6 +248,19 @@ static size_t ids_only(const qz_tokenizer *t, const json_t *c) {
     qz_ids v = {0};
     assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF, &v, &err), QZ_OK);
     size_t bad = same_ids(&v, json_object_get(c, "ids"));
+    qz_ids_release(&v);
+    return bad;
+}
+
+/* By its keys alone a unigram vocabulary is sentencepiece's: ids recorded from sentencepiece, which knows no special
+ * tokens in a text. */
+static size_t sentencepiece_ids(const qz_tokenizer *t, const json_t *c) {
+    const json_t *text = json_object_get(c, "text"), *want = json_object_get(c, "spm");
+    qz_error err = {0};
+    qz_ids v = {0};
+    assert_non_null(want);
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), 0, &v, &err), QZ_OK);
+    size_t bad = same_ids(&v, want);
     qz_ids_release(&v);
     return bad;
 }
@@ -233,15 +281,17 @@ static qz_tokenizer *as_json(const qz_tokenizer *g) {
 
 static void through_gguf(void **state) {
     (void)state;
-    static const char *const pre[] = {"default", "gpt-2", "gpt-4o", "default", "default", "llama-bpe", "qwen2"};
-    static const bool exact[] = {false, false, true, false, true, true, false}; /* by name alone; see below */
+    static const char *const pre[] = {"default", "gpt-2", "gpt-4o", "default", "default", "llama-bpe", "qwen2",
+                                      "default", "default"};
+    /* by name alone; see below */
+    static const bool exact[N_SETS] = {false, false, true, false, true, true, false, false, false};
     for (size_t i = 0; i < N_SETS; i++) {
         qz_tokenizer *t = open_set(sets[i]), *g = NULL;
         qz_arena a = {0};
         qz_gguf_vocab v;
         qz_error err = {0};
         size_t n, vocab = qz_tokenizer_vocab_size(t) + 7;
-        if (qz_tokenizer_to_gguf(t, vocab, NULL, &a, &v, &err) != QZ_OK) fail_msg("%s", err.text);
+        if (qz_tokenizer_to_gguf(t, vocab, (qz_gguf_pre_wish){0}, &a, &v, &err) != QZ_OK) fail_msg("%s", err.text);
         assert_string_equal(v.pre, pre[i]);
         assert_int_equal(v.n_tokens, vocab);
         assert_int_equal(v.types[vocab - 1], 5);
@@ -254,6 +304,7 @@ static void through_gguf(void **state) {
         v.pipeline = NULL;
         if (qz_tokenizer_from_gguf(&v, sets[i], &g, &err) != QZ_OK) fail_msg("%s", err.text);
         if (exact[i]) assert_int_equal(for_cases(sets[i], g, ids_only, &n), 0);
+        if (strcmp(v.model, "t5") == 0) assert_int_equal(for_cases(sets[i], g, sentencepiece_ids, &n), 0);
         qz_str text = {0};
         if (strcmp(v.model, "gpt2") != 0) { /* scores alone make no list of merges */
             assert_int_equal(qz_tokenizer_to_json(g, &text, &text, &err), QZ_EUNSUPPORTED);
@@ -289,12 +340,12 @@ static void unknown_pre_tokenizer(void **state) {
     fclose(f);
     assert_int_equal(qz_tokenizer_load(path, &t, &err), QZ_OK);
     remove(path);
-    assert_int_equal(qz_tokenizer_to_gguf(t, 4, NULL, &a, &v, &err), QZ_EUNSUPPORTED);
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, (qz_gguf_pre_wish){0}, &a, &v, &err), QZ_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "[ab]+"));
-    assert_int_equal(qz_tokenizer_to_gguf(t, 4, "gpt-2", &a, &v, &other), QZ_OK);
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, (qz_gguf_pre_wish){.forced = "gpt-2"}, &a, &v, &other), QZ_OK);
     assert_true(v.pre_fallback);
     assert_string_equal(v.pre, "gpt-2");
-    assert_int_equal(qz_tokenizer_to_gguf(t, 4, "nonsense", &a, &v, &other), QZ_EUSAGE);
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, (qz_gguf_pre_wish){.forced = "nonsense"}, &a, &v, &other), QZ_EUSAGE);
     qz_arena_release(&a);
     qz_tokenizer_free(t);
 }
@@ -302,8 +353,8 @@ static void unknown_pre_tokenizer(void **state) {
 /* Every allocation fails once: an error with words each time, no crash, nothing leaked (sanitizers see it). */
 static void failing_memory(void **state) {
     (void)state;
-    static const char *const some[] = {"llama3-bpe", "llama2-spbpe", "qwen2-bpe"};
-    for (size_t s = 0; s < 3; s++) {
+    static const char *const some[] = {"llama3-bpe", "llama2-spbpe", "qwen2-bpe", "unigram-nfkc"};
+    for (size_t s = 0; s < sizeof some / sizeof *some; s++) {
         qz_status st = QZ_EMEMORY;
         long n = 1;
         for (; st != QZ_OK; n++) {
@@ -330,8 +381,9 @@ static void failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_sets), cmocka_unit_test(unigram_is_refused),
+        cmocka_unit_test(golden_sets),
         cmocka_unit_test(whole_word_without_merges), cmocka_unit_test(long_words), cmocka_unit_test(hostile_files),
+        cmocka_unit_test(hostile_unigram),
         cmocka_unit_test(invalid_bytes_are_replaced), cmocka_unit_test(through_gguf),
         cmocka_unit_test(unknown_pre_tokenizer), cmocka_unit_test(failing_memory),
     };

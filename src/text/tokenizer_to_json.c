@@ -27,6 +27,16 @@ static bool put_vocab(const qz_tokenizer *t, json_t *m) {
     return ok ? json_object_set_new(m, "vocab", vocab) == 0 : (json_decref(vocab), false);
 }
 
+/* [[piece, score], …]; false also where an id below the last piece has none. */
+static bool put_pieces(const qz_tokenizer *t, json_t *m) {
+    const qz_unigram *u = &t->unigram;
+    json_t *list = json_array();
+    bool ok = list != NULL;
+    for (uint32_t i = 0; ok && i < qz_min_size(u->n_score, t->vocab.n); i++)
+        ok = t->vocab.text[i] && json_array_append_new(list, json_pack("[s,f]", t->vocab.text[i], u->score[i])) == 0;
+    return ok ? json_object_set_new(m, "vocab", list) == 0 : (json_decref(list), false);
+}
+
 /* ["left", "right"]: the separator is the first space at index >= 1, as in the key. */
 static bool put_merges(const qz_tokenizer *t, json_t *m) {
     json_t *list = json_array();
@@ -150,8 +160,9 @@ qz_status qz_tokenizer_to_json(const qz_tokenizer *t, qz_str *tokenizer, qz_str 
     else root = named_pipeline(t);
     json_t *m = json_object_get(root, "model");
     if (root && !m && json_object_set_new(root, "model", json_object()) == 0) m = json_object_get(root, "model");
-    const bool ok = m && (json_object_get(m, "type") || json_object_set_new(m, "type", json_string("BPE")) == 0) &&
-                    put_vocab(t, m) && put_merges(t, m);
+    const bool typed = m && (json_object_get(m, "type") || json_object_set_new(m, "type", json_string("BPE")) == 0);
+    if (t->unigram.on && typed) json_object_del(m, QZ_TOK_PIECES_KEY);
+    const bool ok = typed && (t->unigram.on ? put_pieces(t, m) : put_vocab(t, m) && put_merges(t, m));
     qz_status st = dump(t, ok ? root : NULL, tokenizer, err);
     json_decref(root);
     if (st == QZ_OK) st = check(t, tokenizer, err);
