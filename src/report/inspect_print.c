@@ -134,6 +134,20 @@ static void expert_line(const qz_config *c, qz_str *out) {
     qz_str_puts(out, "\n");
 }
 
+/* An embedding with more rows than tokens is padded: allowed, and said. */
+static void tokenizer_line(const qz_source *s, qz_str *out) {
+    const uint64_t rows = s->model->config.vocab_size;
+    if (!s->tokenizer) {
+        qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
+        return;
+    }
+    const size_t n = qz_tokenizer_vocab_size(s->tokenizer);
+    qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", n,
+                  qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
+    if (n < rows) qz_str_printf(out, "  padding      %llu rows of the embedding have no token\n",
+                                (unsigned long long)(rows - n));
+}
+
 static void shape_lines(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
@@ -158,10 +172,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
     uint64_t kv = 0;
     if (kv_bytes(m, &kv))
         qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)kv);
-    if (s->tokenizer)
-        qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer),
-                      qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
-    else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
+    tokenizer_line(s, out);
 }
 
 /* What is stored and not used, keys that nothing reads, and flags that the data contradict. */
