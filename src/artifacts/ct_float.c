@@ -4,7 +4,9 @@
  * Source: formats/hf-compressed-tensors.md section 3, hf-fp8.md variants A to C and I, hf-fp4.md. */
 #include "artifacts/ct_int.h"
 #include "artifacts/folder_floats.h"
+#include "codecs/observer.h"
 #include "codecs/types.h"
+#include <math.h>
 
 enum { BLOCK = 128, MX_GROUP = 32, NV_GROUP = 16 };
 
@@ -73,6 +75,24 @@ static qz_status pack(qz_artifact_writer *w, const qz_ct_setting *s, const qz_ar
     const qz_floats_form f = form_of(s, values_of(w->plan, s, it));
     return qz_folder_floats_pack(w, it, q, &f, err);
 }
+/* --mse: what stands for the largest value of each block is chosen as the library's observer does. */
+static qz_status observe(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
+                         qz_arena *arena, qz_float_rounding *how, qz_error *err) {
+    const bool whole = how->block_rows > 1;
+    if (whole && how->block_rows < it->rows)
+        return qz_fail(err, QZ_EUSAGE, "--mse searches ranges of rows and of groups in them: '%s' has blocks of %zu x %zu",
+                       it->name, how->block_rows, how->block_cols);
+    const size_t block = whole ? it->rows * it->cols : how->block_cols, n = it->rows * it->cols / block;
+    const qz_observer o = { QZ_OBSERVER_MSE(p->context->mse_norm), .element = how->element };
+    float *lo = qz_arena_alloc(arena, n, 2 * sizeof *lo), *hi = lo + n;
+    if (!lo) return qz_fail(err, QZ_EMEMORY, "out of memory for ranges of '%s'", it->name);
+    QZ_TRY(qz_observe_mse(run, &o, w, n, block, lo, hi, err));
+    for (size_t i = 0; i < n; i++) lo[i] = fmaxf(fabsf(lo[i]), fabsf(hi[i]));
+    if (whole) how->amax = lo[0];
+    else how->block_amax = lo;
+    return QZ_OK;
+}
+
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_ct_setting *s = qz_ct_setting_of(qz_item_spec(p, it));
@@ -82,7 +102,9 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,
                               .stored = f.stored,
                               .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };
-    if (f.stored == QZ_SCALE_E4M3 || f.block_rows == 0) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
+    if (p->context && p->context->as_reference && p->context->mse_norm > 0)
+        QZ_TRY(observe(run, p, it, w, arena, &how, err));
+    if (f.stored == QZ_SCALE_E4M3 || (f.block_rows == 0 && how.amax == 0)) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
     return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "codecs/int_ct.h"
+#include "codecs/observer.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
 #include <stdio.h>
@@ -199,6 +200,7 @@ static qz_status pack_bytes(qz_artifact_writer *w, const qz_ct_setting *s, const
 typedef struct {
     qz_int_ct how;
     bool reference;
+    const float *lo, *hi; /* ranges of an observer, or NULL */
     const float *w;
     size_t rows, cols, group;
     uint8_t *codes, *zeros;
@@ -210,7 +212,11 @@ static void round_rows(void *arg, qz_part part) {
     const size_t groups = j->cols / j->group;
     size_t lo, hi;
     qz_split(j->rows, 1, part, &lo, &hi);
-    for (size_t r = lo; r < hi; r++)
+    for (size_t i = lo * groups; i < hi * groups && j->lo; i++) {
+        j->scales[i] = qz_int_ct_range(&j->how, j->lo[i], j->hi[i], &j->zeros[i]);
+        qz_int_ct_codes(&j->how, j->w + i * j->group, j->group, j->scales[i], j->zeros[i], j->codes + i * j->group);
+    }
+    for (size_t r = lo; r < hi && !j->lo; r++)
         (j->reference ? qz_int_ct_row : qz_int_ct_best_row)(
             &j->how, j->w + r * j->cols, j->cols, j->group,
             (qz_int_row){ j->codes + r * j->cols, j->scales + r * groups, j->zeros + r * groups });
@@ -219,14 +225,21 @@ static void round_rows(void *arg, qz_part part) {
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const size_t groups = it->cols / it->group_size;
-    const rounding j = { .how = { scale_type(p, it), it->bits, it->sym },
+    rounding j = { .how = { scale_type(p, it), it->bits, it->sym },
                          .reference = p->context && p->context->as_reference, .w = w, .rows = it->rows,
                          .cols = it->cols, .group = it->group_size,
                          .codes = qz_arena_alloc(arena, it->rows, it->cols),
                          .zeros = qz_arena_alloc(arena, it->rows, groups),
                          .scales = qz_arena_alloc(arena, it->rows * groups, sizeof(float)) };
     if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
-    qz_pool_run(run ? run->pool : NULL, 0, round_rows, (void *)(uintptr_t)&j);
+    if (j.reference && p->context->mse_norm > 0) {
+        const qz_observer how = { QZ_OBSERVER_MSE(p->context->mse_norm), .ints = &j.how };
+        float *ranges = qz_arena_alloc(arena, it->rows * groups, 2 * sizeof *ranges), *hi = ranges + it->rows * groups;
+        if (!ranges) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
+        QZ_TRY(qz_observe_mse(run, &how, w, it->rows * groups, it->group_size, ranges, hi, err));
+        j.lo = ranges, j.hi = hi;
+    }
+    qz_pool_run(run ? run->pool : NULL, 0, round_rows, &j);
     const qz_int_codes c = { .codes = j.codes, .scales = j.scales, .zero_points = j.zeros, .bits = it->bits,
                              .group_size = it->group_size, .sym = it->sym, .scale_type = qz_item_spec(p, it)->scale,
                              .rounded = true };

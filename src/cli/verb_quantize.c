@@ -28,7 +28,7 @@ static const qz_option options[] = {
      "share of the mean diagonal added to the Gram matrix of awq, gptq and GGUF types (default: decided on held-out "
      "tokens for every input; compat 0.01)"},
     {"mse", 0, QZ_OPT_REAL, QZ_AT(mse), "NORM", "0", 0, 8,
-     "gptq --search compat: range search under |error|^NORM (2.4), 0 = off"},
+     "gptq, ct --search compat: range search under |error|^NORM (2.4), 0 = off"},
     {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0,
      "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign, inputs "
      "(rounded as servers do)"},

@@ -158,7 +158,7 @@ static void encode_block(const rounding *j, size_t bi, size_t bk, size_t across)
     const size_t cols = f->base.cols, k0 = bk * f->block_cols;
     const span s = {bi * f->block_rows, qz_min_size((bi + 1) * f->block_rows, f->base.rows), k0,
                     qz_min_size(k0 + f->block_cols, cols)};
-    const float amax = amax_of(j, s);
+    const float amax = j->how->block_amax ? j->how->block_amax[bi * across + bk] : amax_of(j, s);
     block_scale b = scale_of(j, amax);
     if (j->how->search && f->block_rows == 1)
         b.scale = search_scale(j, j->w + bi * cols + k0, s.k1 - k0, amax, b.scale);

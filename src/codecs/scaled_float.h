@@ -48,6 +48,7 @@ typedef struct {
     float amax;                 /* of the matrices that share a tensor's scale (E4M3 scales, or one block that is the
                                  * matrix); 0: of w */
     bool search;                /* E8M0, E4M3: of the scales that can win the one of least squared error (ours) */
+    const float *block_amax;    /* [blocks]: what stands for the largest of each, by an observer; NULL: of w */
 } qz_float_rounding;
 /* f->base.rows and cols are set. A code takes a byte. */
 qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const float *w, qz_scaled_float *f,

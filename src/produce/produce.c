@@ -90,6 +90,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
+                                 .mse_norm = o->recipe->codes.mse_norm,
                                  .k_largest = imp->kv.k, .v_largest = imp->kv.v,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));

@@ -83,6 +83,10 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
     o->strict = r->strict;
     o->damp = r->damp;
     o->mse_norm = (float)r->mse;
+    if (r->mse > 0 && (search != QZ_SEARCH_COMPAT || (spec->scheme != QZ_SCHEME_GPTQ && spec->scheme != QZ_SCHEME_CT)))
+        return qz_fail(err, QZ_EUSAGE,
+                       "--mse is a search of the reference libraries: expected gptq or ct with --search compat, found '%s'%s",
+                       spec->name, search == QZ_SEARCH_COMPAT ? "" : " with --search best, which chooses scales by itself");
     o->sequential = !r->together;
     o->no_clip = r->no_clip;
     const qz_method *m = method_of(spec, search);
@@ -205,7 +209,6 @@ static void put_ints(const qz_recipe *c, qz_json_writer *w) {
     if (flows(qz_recipe_method(c)) && (own.propagate || qz_recipe_method(c)->other == NULL))
         put_text(w, "propagate", own.propagate ? "quantized" : "original");
     put_flag(w, "together", !own.sequential);
-    if (own.mse_norm > 0) qz_jw_real(w, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)
         if (*part(&usual, i) && !*part(&own, i)) qz_str_printf(&out, "%s%s", out.len ? "," : "", parts[i].name);
     put_text(w, "without", out.ptr);
@@ -243,6 +246,7 @@ void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out) {
     if (!c->convert) put_text(&w, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
     if (c->codes.damp > 0) qz_jw_real(&w, "damp", c->codes.damp);
     if (solves(c) && !c->convert) put_ints(c, &w);
+    if (c->codes.mse_norm > 0) qz_jw_real(&w, "mse", (double)c->codes.mse_norm);
     put_modules(&c->spec, &w);
     put_types(&c->spec, &w);
     put_flag(&w, "allow_requantize", c->requantize);
