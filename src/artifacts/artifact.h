@@ -41,7 +41,7 @@ typedef struct {
     double damp;                      /* share of the mean diagonal; 0: not one number */
     bool as_reference;                /* --search compat: codes as the reference library rounds them; GGUF files as it
                                        * lays them out, without room for edits */
-    float mse_norm;                   /* with as_reference: ranges by the library's mse observer under this norm; 0: largest */
+    float mse_norm;                   /* with as_reference: ranges by the library's mse observer; 0: by the largest */
     const float *k_largest, *v_largest; /* [layers, kv_heads], for a spec with kv; NULL: not known yet */
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;

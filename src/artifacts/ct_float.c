@@ -6,7 +6,6 @@
 #include "artifacts/folder_floats.h"
 #include "codecs/observer.h"
 #include "codecs/types.h"
-#include <math.h>
 
 enum { BLOCK = 128, MX_GROUP = 32, NV_GROUP = 16 };
 
@@ -80,16 +79,19 @@ static qz_status observe(qz_run *run, const qz_artifact_plan *p, const qz_artifa
                          qz_arena *arena, qz_float_rounding *how, qz_error *err) {
     const bool whole = how->block_rows > 1;
     if (whole && how->block_rows < it->rows)
-        return qz_fail(err, QZ_EUSAGE, "--mse searches ranges of rows and of groups in them: '%s' has blocks of %zu x %zu",
-                       it->name, how->block_rows, how->block_cols);
-    const size_t block = whole ? it->rows * it->cols : how->block_cols, n = it->rows * it->cols / block;
-    const qz_observer o = { QZ_OBSERVER_MSE(p->context->mse_norm), .element = how->element };
-    float *lo = qz_arena_alloc(arena, n, 2 * sizeof *lo), *hi = lo + n;
-    if (!lo) return qz_fail(err, QZ_EMEMORY, "out of memory for ranges of '%s'", it->name);
-    QZ_TRY(qz_observe_mse(run, &o, w, n, block, lo, hi, err));
-    for (size_t i = 0; i < n; i++) lo[i] = fmaxf(fabsf(lo[i]), fabsf(hi[i]));
-    if (whole) how->amax = lo[0];
-    else how->block_amax = lo;
+        return qz_fail(err, QZ_EUSAGE,
+                       "--mse searches ranges of rows and of groups in them: '%s' has blocks of %zu x %zu", it->name,
+                       how->block_rows, how->block_cols);
+    const qz_observer o = { QZ_OBSERVER_MSE(p->context->mse_norm), .element = how->element,
+                            .block = whole ? it->rows * it->cols : how->block_cols };
+    const size_t n = it->rows * it->cols / o.block;
+    qz_range *ranges = qz_arena_alloc(arena, n, sizeof *ranges);
+    float *amax = qz_arena_alloc(arena, n, sizeof *amax);
+    if (!ranges || !amax) return qz_fail(err, QZ_EMEMORY, "out of memory for ranges of '%s'", it->name);
+    QZ_TRY(qz_observe_mse(run, &o, w, n, ranges, err));
+    for (size_t i = 0; i < n; i++) amax[i] = qz_range_amax(ranges[i]);
+    if (whole) how->amax = amax[0];
+    else how->block_amax = amax;
     return QZ_OK;
 }
 
@@ -104,7 +106,8 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
                               .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };
     if (p->context && p->context->as_reference && p->context->mse_norm > 0)
         QZ_TRY(observe(run, p, it, w, arena, &how, err));
-    if (f.stored == QZ_SCALE_E4M3 || (f.block_rows == 0 && how.amax == 0)) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
+    if (f.stored == QZ_SCALE_E4M3 || (f.block_rows == 0 && how.amax == 0))
+        QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
     return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }
 

@@ -200,7 +200,7 @@ static qz_status pack_bytes(qz_artifact_writer *w, const qz_ct_setting *s, const
 typedef struct {
     qz_int_ct how;
     bool reference;
-    const float *lo, *hi; /* ranges of an observer, or NULL */
+    const qz_range *ranges; /* of an observer, or NULL */
     const float *w;
     size_t rows, cols, group;
     uint8_t *codes, *zeros;
@@ -212,11 +212,11 @@ static void round_rows(void *arg, qz_part part) {
     const size_t groups = j->cols / j->group;
     size_t lo, hi;
     qz_split(j->rows, 1, part, &lo, &hi);
-    for (size_t i = lo * groups; i < hi * groups && j->lo; i++) {
-        j->scales[i] = qz_int_ct_range(&j->how, j->lo[i], j->hi[i], &j->zeros[i]);
+    for (size_t i = lo * groups; i < hi * groups && j->ranges; i++) {
+        j->scales[i] = qz_int_ct_range(&j->how, j->ranges[i].lo, j->ranges[i].hi, &j->zeros[i]);
         qz_int_ct_codes(&j->how, j->w + i * j->group, j->group, j->scales[i], j->zeros[i], j->codes + i * j->group);
     }
-    for (size_t r = lo; r < hi && !j->lo; r++)
+    for (size_t r = lo; r < hi && !j->ranges; r++)
         (j->reference ? qz_int_ct_row : qz_int_ct_best_row)(
             &j->how, j->w + r * j->cols, j->cols, j->group,
             (qz_int_row){ j->codes + r * j->cols, j->scales + r * groups, j->zeros + r * groups });
@@ -233,11 +233,11 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
                          .scales = qz_arena_alloc(arena, it->rows * groups, sizeof(float)) };
     if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     if (j.reference && p->context->mse_norm > 0) {
-        const qz_observer how = { QZ_OBSERVER_MSE(p->context->mse_norm), .ints = &j.how };
-        float *ranges = qz_arena_alloc(arena, it->rows * groups, 2 * sizeof *ranges), *hi = ranges + it->rows * groups;
+        const qz_observer how = { QZ_OBSERVER_MSE(p->context->mse_norm), .ints = &j.how, .block = it->group_size };
+        qz_range *ranges = qz_arena_alloc(arena, it->rows * groups, sizeof *ranges);
         if (!ranges) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
-        QZ_TRY(qz_observe_mse(run, &how, w, it->rows * groups, it->group_size, ranges, hi, err));
-        j.lo = ranges, j.hi = hi;
+        QZ_TRY(qz_observe_mse(run, &how, w, it->rows * groups, ranges, err));
+        j.ranges = ranges;
     }
     qz_pool_run(run ? run->pool : NULL, 0, round_rows, &j);
     const qz_int_codes c = { .codes = j.codes, .scales = j.scales, .zero_points = j.zeros, .bits = it->bits,

@@ -4,10 +4,8 @@
 #include <float.h>
 #include <math.h>
 
-typedef struct { float lo, hi; } range;
-
-static range ends(const float *w, size_t n) {
-    range r = {w[0], w[0]};
+static qz_range ends(const float *w, size_t n) {
+    qz_range r = {w[0], w[0]};
     for (size_t k = 1; k < n; k++) {
         r.lo = w[k] < r.lo ? w[k] : r.lo;
         r.hi = w[k] > r.hi ? w[k] : r.hi;
@@ -27,9 +25,9 @@ static float small_value(qz_small_float element, float w, float scale) {
 }
 
 /* Σ |rounded − w|^norm under a range. */
-static float error_of(const qz_observer *how, const float *w, size_t n, range r) {
+static float error_of(const qz_observer *how, const float *w, size_t n, qz_range r) {
     uint8_t zero = 0;
-    float sum = 0, scale = fmaxf(fabsf(r.lo), fabsf(r.hi)) / (how->ints ? 1 : qz_small_max(how->element));
+    float sum = 0, scale = qz_range_amax(r) / (how->ints ? 1 : qz_small_max(how->element));
     if (how->ints) scale = qz_int_ct_range(how->ints, r.lo, r.hi, &zero);
     else if (scale == 0) scale = FLT_EPSILON;
     for (size_t k = 0; k < n; k++) {
@@ -42,32 +40,34 @@ static float error_of(const qz_observer *how, const float *w, size_t n, range r)
 typedef struct {
     const qz_observer *how;
     const float *w;
-    size_t blocks, block;
-    float p, *lo, *hi, *least;
+    size_t blocks;
+    float p, *least;
+    qz_range *best;
     bool *gained; /* [blocks] */
 } step;
 
 static void try_step(void *arg, qz_part part) {
     const step *s = arg;
+    const size_t n = s->how->block;
     size_t from, to;
     qz_split(s->blocks, 1, part, &from, &to);
     for (size_t i = from; i < to; i++) {
-        const float *w = s->w + i * s->block;
-        const range full = ends(w, s->block), r = {full.lo * s->how->expand * s->p, full.hi * s->how->expand * s->p};
-        const float e = error_of(s->how, w, s->block, r);
+        const float *w = s->w + i * n, expand = s->how->expand;
+        const qz_range full = ends(w, n), r = {full.lo * expand * s->p, full.hi * expand * s->p};
+        const float e = error_of(s->how, w, n, r);
         s->gained[i] = e < s->least[i];
-        if (s->gained[i]) s->least[i] = e, s->lo[i] = r.lo, s->hi[i] = r.hi;
+        if (s->gained[i]) s->least[i] = e, s->best[i] = r;
     }
 }
 
-qz_status qz_observe_mse(qz_run *run, const qz_observer *how, const float *w, size_t blocks, size_t block, float *lo,
-                         float *hi, qz_error *err) {
-    step s = {.how = how, .w = w, .blocks = blocks, .block = block, .lo = lo, .hi = hi,
-              .least = qz_alloc_array(blocks, sizeof *s.least), .gained = qz_alloc_array(blocks, sizeof *s.gained)};
+qz_status qz_observe_mse(qz_run *run, const qz_observer *how, const float *w, size_t blocks, qz_range *out,
+                         qz_error *err) {
+    step s = {.how = how, .w = w, .blocks = blocks, .best = out, .least = qz_alloc_array(blocks, sizeof *s.least),
+              .gained = qz_alloc_array(blocks, sizeof *s.gained)};
     qz_status st = s.least && s.gained ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for %zu ranges", blocks);
     for (size_t i = 0; i < blocks && st == QZ_OK; i++) {
-        const range r = ends(w + i * block, block);
-        lo[i] = r.lo, hi[i] = r.hi, s.least[i] = INFINITY;
+        out[i] = ends(w + i * how->block, how->block);
+        s.least[i] = INFINITY;
     }
     int without = 0;
     for (int i = 0; st == QZ_OK && i < how->steps && without < how->patience; i++) {

@@ -186,7 +186,8 @@ static void text_model(void **state) {
     const char *name;
     json_object_foreach((json_t *)(uintptr_t)files, name, f) {
         static const char *const protocols[] = {"half", "windows", "stride"};
-        for (size_t i = 0; i < 3; i++) {
+        /* every protocol on one text, the usual one on all */
+        for (size_t i = 0; i < (f == json_object_get(files, "docs") ? 3 : 1); i++) {
             char file[64];
             qz_score s;
             (void)snprintf(file, sizeof file, "data/%s.eval.txt", name);

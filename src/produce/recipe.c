@@ -83,10 +83,12 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
     o->strict = r->strict;
     o->damp = r->damp;
     o->mse_norm = (float)r->mse;
-    if (r->mse > 0 && (search != QZ_SEARCH_COMPAT || (spec->scheme != QZ_SCHEME_GPTQ && spec->scheme != QZ_SCHEME_CT)))
+    const bool searched = spec->scheme == QZ_SCHEME_GPTQ || spec->scheme == QZ_SCHEME_CT;
+    if (r->mse > 0 && (search != QZ_SEARCH_COMPAT || !searched))
         return qz_fail(err, QZ_EUSAGE,
-                       "--mse is a search of the reference libraries: expected gptq or ct with --search compat, found '%s'%s",
-                       spec->name, search == QZ_SEARCH_COMPAT ? "" : " with --search best, which chooses scales by itself");
+                       "--mse is a search of the reference libraries: expected gptq or ct with --search compat, found "
+                       "'%s'%s", spec->name,
+                       search == QZ_SEARCH_COMPAT ? "" : " with --search best, which chooses scales by itself");
     o->sequential = !r->together;
     o->no_clip = r->no_clip;
     const qz_method *m = method_of(spec, search);
