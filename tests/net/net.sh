@@ -192,12 +192,12 @@ set_kl() {
   "$Q" calibrate $m --data $m/calibration.jsonl --samples 64 --seq-len 256 --accept $ACCEPT -o "$work/kl.stats" -q > /dev/null || exit 1
   calib=(--stats "$work/kl.stats" --accept $ACCEPT)
   KEEP=1
-  for f in Q8_0 Q4_K_M Q4_0 Q5_1 Q3_K_M Q2_K; do art "$f" $m gguf:$f "${calib[@]}"; done
+  for f in Q4_K_M Q4_0 Q2_K; do art "$f" $m gguf:$f "${calib[@]}"; done
   # layer by layer through what is quantized already
   art Q3_K_M-flow $m gguf:Q3_K_M --calib $m/calibration.jsonl --samples 64 --seq-len 256 --propagate quantized --accept $ACCEPT
-  for f in nf4+double int8; do art "bnb-$f" $m bnb:$f; done
+  for f in nf4+double; do art "bnb-$f" $m bnb:$f; done
   for f in w4g128; do art "awq-$f" $m awq:$f "${calib[@]}" --propagate original; done
-  for f in w4g128 w4g128+asym w3g128+asym w2g64+asym; do art "gptq-$f" $m gptq:$f "${calib[@]}" --propagate original; done
+  for f in w4g128+asym w2g64+asym; do art "gptq-$f" $m gptq:$f "${calib[@]}" --propagate original; done
   rm -f "$work/got"
   "$Q" eval $(ls -d "$work"/art/* | grep -v manifest) --against $m --text $m/eval.jsonl --windows 40 --arith exact --json -q > "$work/out" || { failed=$((failed + 1)); return; }
   sed -nE 's/^.*"artifact":"([^"]*)".*"kl":([0-9.e-]+).*$/\1 \2/p' "$work/out" | sort > "$work/kl"

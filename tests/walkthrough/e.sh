@@ -26,8 +26,8 @@ done
 show "$Q" plan llama-2-7b --ctx 4k,16k,32k --users 1,4 --formats Q4_K_M --kv q8_0 --memory 24GB; has 'fits'
 
 say "three methods on one model, each loads and answers"
-show "$Q" quantize $M --to gptq --calib $M/calibration.jsonl --samples 16 -o "$W/gptq" -q
-show "$Q" quantize $M --to awq --calib $M/calibration.jsonl --samples 16 -o "$W/awq" -q
+show "$Q" quantize $M --to gptq --calib $M/calibration.jsonl --samples 16 --seq-len 128 --without fold,descent,refit -o "$W/gptq" -q
+show "$Q" quantize $M --to awq --calib $M/calibration.jsonl --samples 16 --seq-len 128 --without fold,descent,refit -o "$W/awq" -q
 show "$Q" quantize $M --to Q4_K_M -o "$W/m.gguf" -q
 for a in gptq awq m.gguf; do
   show "$Q" run "$W/$a" -p "Convert temperature.

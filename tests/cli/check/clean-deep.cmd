@@ -1,1 +1,1 @@
-$Q quantize models/market --to awq --propagate original --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null 2>&1; $Q check "$W/m" --deep | tail -1
+$Q quantize models/market --to awq --propagate original --without fold,descent,refit,norms --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null 2>&1; $Q check "$W/m" --deep | tail -1

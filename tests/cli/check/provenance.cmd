@@ -1,1 +1,1 @@
-set -o pipefail; $Q quantize models/market --to awq --propagate original --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null 2>&1; rm "$W/m/quantz-manifest.json"; $Q check "$W/m" | grep -A3 CHK
+set -o pipefail; $Q quantize models/market --to awq --propagate original --without fold,descent,refit,norms --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null 2>&1; rm "$W/m/quantz-manifest.json"; $Q check "$W/m" | grep -A3 CHK
