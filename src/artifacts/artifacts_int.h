@@ -142,7 +142,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
 /* Our own key, [u32]: every id that ends a text, where eos, eot and eom cannot hold them all. */
 #define QZ_GGUF_ENDS_KEY "quantz.eos_token_ids"
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
-qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err);
+#define QZ_GGUF_PIPELINE_KEY "quantz.tokenizer.pattern"
+/* ours: with that key, which other runtimes do not know. */
+qz_status qz_gguf_vocab_read(const qz_gguf *g, bool ours, qz_tokenizer **out, qz_error *err);
 /* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs =
  * head_dim/2 values. */
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);

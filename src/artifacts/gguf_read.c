@@ -141,7 +141,7 @@ qz_status qz_gguf_sound(const qz_gguf *g, qz_config_keys *keys, qz_error *err) {
     qz_config c = {0};
     qz_tokenizer *t = NULL;
     QZ_TRY(qz_gguf_config_read(g, &c, err));
-    QZ_TRY(qz_gguf_vocab_read(g, &t, err));
+    QZ_TRY(qz_gguf_vocab_read(g, true, &t, err));
     qz_tokenizer_free(t);
     *keys = c.keys;
     return QZ_OK;

@@ -161,7 +161,7 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     put_flag(m, "tokenizer.ggml.add_bos_token", v.add_bos);
     put_flag(m, "tokenizer.ggml.add_eos_token", v.add_eos);
     if (v.chat_template) qz_gguf_put_str(m, "tokenizer.chat_template", v.chat_template);
-    if (v.pipeline) qz_gguf_put_str(m, "quantz.tokenizer.pattern", v.pipeline);
+    if (v.pipeline) qz_gguf_put_str(m, QZ_GGUF_PIPELINE_KEY, v.pipeline);
     if (failed) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     return note_normalizer(p, &v, arena, err);
 }
@@ -236,7 +236,7 @@ static qz_status read_vocab(const qz_gguf *g, qz_arena *a, qz_gguf_vocab *v, qz_
     v->scores = scores;
     QZ_TRY(get_cstr(g, "tokenizer.ggml.pre", false, a, &v->pre, err));
     QZ_TRY(get_cstr(g, "tokenizer.chat_template", false, a, &v->chat_template, err));
-    QZ_TRY(get_cstr(g, "quantz.tokenizer.pattern", false, a, &v->pipeline, err));
+    QZ_TRY(get_cstr(g, QZ_GGUF_PIPELINE_KEY, false, a, &v->pipeline, err));
     QZ_TRY(get_id(g, "tokenizer.ggml.bos_token_id", v->n_tokens, &v->bos, err));
     QZ_TRY(get_id(g, "tokenizer.ggml.eos_token_id", v->n_tokens, &v->eos, err));
     QZ_TRY(get_id(g, "tokenizer.ggml.padding_token_id", v->n_tokens, &v->pad, err));
@@ -248,7 +248,7 @@ static qz_status read_vocab(const qz_gguf *g, qz_arena *a, qz_gguf_vocab *v, qz_
     return get_flag(g, "tokenizer.ggml.add_space_prefix", &v->add_space_prefix, err);
 }
 
-qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err) {
+qz_status qz_gguf_vocab_read(const qz_gguf *g, bool ours, qz_tokenizer **out, qz_error *err) {
     qz_arena a = {0};
     qz_gguf_vocab v = {0};
     qz_status st = QZ_OK;
@@ -256,6 +256,7 @@ qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err
     QZ_GOTO(get_cstr(g, "tokenizer.ggml.model", false, &a, &v.model, err));
     if (v.model && strcmp(v.model, "none") && strcmp(v.model, "no_vocab")) {
         QZ_GOTO(read_vocab(g, &a, &v, err));
+        if (!ours) v.pipeline = NULL;
         st = qz_tokenizer_from_gguf(&v, g->path, out, err);
     }
 out:

@@ -78,6 +78,19 @@ qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_h
     return st;
 }
 
+qz_status qz_manifest_add(const char *manifest, const char *key, json_t *value, qz_error *err) {
+    json_t *root = NULL;
+    char *text = NULL;
+    QZ_TRY(qz_json_load(manifest, MANIFEST_LIMIT, &root, err));
+    const bool ok = json_is_object(root) && json_object_set(root, key, value) == 0 &&
+                    (text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)));
+    qz_status st = ok ? qz_write_file(manifest, text, strlen(text), err)
+                      : qz_fail(err, QZ_EFORMAT, "not a manifest: '%s': expected an object", manifest);
+    free(text); /* jansson's */
+    json_decref(root);
+    return st;
+}
+
 /* ---- the same tensors in other files ---- */
 /* Keys edited in any of the files before are edited in the first one now. */
 static json_t *edited_in(const json_t *files) {

@@ -94,7 +94,19 @@ qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_err
 static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
     qz_gguf g;
     QZ_TRY(qz_gguf_open(&g, path, err));
-    qz_status st = qz_gguf_vocab_read(&g, out, err);
+    qz_status st = qz_gguf_vocab_read(&g, true, out, err);
+    qz_gguf_release(&g);
+    return st;
+}
+
+qz_status qz_artifact_tokenizer_by_keys(const char *path, qz_tokenizer **out, bool *pipeline, qz_error *err) {
+    qz_gguf g;
+    *out = NULL;
+    *pipeline = false;
+    if (qz_path_is_dir(path)) return QZ_OK;
+    QZ_TRY(qz_gguf_open(&g, path, err));
+    *pipeline = qz_gguf_key(&g, QZ_GGUF_PIPELINE_KEY) != NULL;
+    qz_status st = qz_gguf_vocab_read(&g, false, out, err);
     qz_gguf_release(&g);
     return st;
 }

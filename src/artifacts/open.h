@@ -12,6 +12,8 @@
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
 /* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
 qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
+/* Of a GGUF file: as other runtimes read it, without our own key; NULL for all else. *pipeline: the file has it. */
+qz_status qz_artifact_tokenizer_by_keys(const char *path, qz_tokenizer **out, bool *pipeline, qz_error *err);
 /* QZ_EFORMAT names the first token whose id has no row of the embedding. */
 qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char *path, qz_error *err);
 /* The model that a GGUF file's metadata announce, without data (qz_model_from_config): for files whose tensors
@@ -35,6 +37,8 @@ typedef struct { const char *path; uint64_t bytes; const char *sha256; } qz_mani
 qz_status qz_manifest_recut(const char *from, const qz_manifest_file *files, size_t n, char **staged, qz_error *err);
 /* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
 char *qz_manifest_path(const char *path);
+/* Sets a key of a manifest that stands at `manifest`; the value is borrowed. */
+qz_status qz_manifest_add(const char *manifest, const char *key, json_t *value, qz_error *err);
 /* Only sizes and hashes of the manifest's files. */
 qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 /* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).

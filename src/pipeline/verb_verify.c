@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "artifacts/source.h"
 #include "pipeline/records.h"
+#include "pipeline/tokenizer_check.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include "text/text_file.h"
@@ -45,6 +46,13 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena a = {0};
     qz_table t = {0};
     bool same = true;
+    if (r->tokenizer) {
+        qz_status proved = qz_tokenizer_check(r, &a, &t, err);
+        qz_error shown = {0};
+        const qz_status st = t.n_rows ? qz_table_show(&t, r->json, &shown) : QZ_OK;
+        qz_arena_release(&a);
+        return proved != QZ_OK ? proved : st;
+    }
     run->accept = "*"; /* a row of the table says what nothing uses */
     const qz_record kind = qz_record_of(r->operands[0]);
     qz_status st = QZ_OK, verdict = kind ? qz_record_table(r->operands[0], kind, true, &a, &t, err)

@@ -70,5 +70,7 @@ typedef struct {
     bool deploy, tensors;
     bool families;                   /* types: the families instead */
     const char *tokens;
+    bool tokenizer;                  /* verify: the tokenizer by behaviour, against `source` */
+    const char *source;
 } qz_request;
 #endif

@@ -1,6 +1,6 @@
-/* Truth from outside: ids that huggingface tokenizers 0.23.3 gives under the pipeline of each family's published tokenizer
- * (tests/golden/text/record_families.py); the name that GGUF gets for it; and the ids of the GGUF metadata read back, by
- * our own key and by the name alone, which is what a runtime has. */
+/* Truth from outside: ids that huggingface tokenizers 0.23.3 gives under the pipeline of each family's published
+ * tokenizer (tests/golden/text/record_families.py); the name that GGUF gets for it; and the ids of the GGUF metadata
+ * read back, by our own key and by the name alone, which is what a runtime has. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     err = (qz_error){0};
     (void)qz_gguf_config_read(&g, &config, &err);
     err = (qz_error){0};
-    if (qz_gguf_vocab_read(&g, &t, &err) == QZ_OK) qz_tokenizer_free(t);
+    if (qz_gguf_vocab_read(&g, true, &t, &err) == QZ_OK) qz_tokenizer_free(t);
     qz_gguf_release(&g);
     return 0;
 }

@@ -1,0 +1,1 @@
+$Q verify --tokenizer models/market

@@ -1,0 +1,1 @@
+$Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null 2>&1 && $Q gguf set "$W/m.gguf" tokenizer.ggml.pre=gpt-2 > /dev/null && $Q verify --tokenizer "$W/m.gguf" -o "$W/evidence.json" --json; rc=$?; grep smallest "$W/evidence.json"; exit $rc

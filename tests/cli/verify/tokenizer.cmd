@@ -1,0 +1,1 @@
+$Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null 2>&1 && $Q verify --tokenizer "$W/m.gguf" --source models/market && grep -c tokenizer_proof "$W/m.gguf.manifest.json" && $Q verify "$W/m.gguf" | sed -n 2,3p
