@@ -189,6 +189,6 @@ bool qz_gguf_card_read(const char *name, size_t len, uint64_t weights, qz_arena 
         out->version = join(parts, n, VERSION, BASENAME, a);
         if (out->size_label || out->finetune || out->version) out->basename = join(parts, n, BASENAME, 0, a);
     }
-    if (!out->size_label) out->size_label = count_label(weights, a);
-    return out->name && out->size_label;
+    if (!out->size_label && weights) out->size_label = count_label(weights, a);
+    return out->name && (out->size_label || weights == 0);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 typedef struct { const char *name, *version, *finetune, *basename, *size_label; } qz_gguf_card; /* NULL: not stored */
-/* name [0..len) is the last part of the path; weights is the true parameter count. False when out of memory. */
+/* name [0..len) is the last part of the path; weights is the true parameter count, 0: not known, and no
+ * label of its own (adapters). False when out of memory. */
 bool qz_gguf_card_read(const char *name, size_t len, uint64_t weights, qz_arena *a, qz_gguf_card *out);
 #endif

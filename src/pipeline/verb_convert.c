@@ -8,6 +8,7 @@
 #include "produce/naming.h"
 #include "produce/outputs.h"
 #include "deploy/preflight_scheme.h"
+#include "pipeline/convert_adapter.h"
 #include "pipeline/convert_repair.h"
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
@@ -124,6 +125,7 @@ static bool is_float_item(const qz_artifact_item *it) {
 
 qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (r->repair) return qz_run_repair(run, r, err);
+    if (qz_is_adapter(r->operands[0])) return qz_run_adapter(run, r, err);
     if (r->data)
         return qz_fail(err, QZ_EUSAGE, "--calib is for --repair: a conversion takes no data; 'quantz quantize' does");
     qz_source s = {0};

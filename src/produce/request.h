@@ -65,7 +65,7 @@ typedef struct {
     double w, scale;
     /* convert (diff: strict, tensors) */
     bool lossy, repair;
-    const char *config_dir;
+    const char *config_dir, *base;
     /* inspect */
     bool deploy, tensors;
     bool families;                   /* types: the families instead */

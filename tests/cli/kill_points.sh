@@ -27,7 +27,7 @@ before() {
     edit) args=(quantize $Z --to gguf:Q8_0 --reserve 4K) ;;
     edit-anew) args=(quantize $Z --to gguf:Q8_0) ;;
     split-over) args=(quantize $Z --to gguf:Q4_0 --split-max-tensors 15) ;;
-    merge-over) args=(merge tests/golden/zoo/qwen3_moe tests/golden/lora/qwen3_moe-experts:2) ;;
+    merge-over) args=(merge tests/golden/zoo/qwen3_moe-sparse tests/golden/lora/qwen3_moe-experts:2) ;;
     *-over-file*) args=(quantize $Z --to gguf:Q4_0) ;;
     calibrate-over) args=(calibrate $Z --data "$W/ids.jsonl" --seq-len 8 --samples 1 --accept "${calib[5]}" --imatrix "$D/im.gguf") ;;
     *) return ;;
@@ -43,7 +43,7 @@ command_of() { # SCENARIO: into args
     awq*) args=(quantize $Z --to awq:w4g32 --calib "$W/ids.jsonl" --search compat "${calib[@]}" -o "$D/out") ;;
     bnb*) args=(quantize $Z --to bnb:nf4 -o "$D/out") ;;
     convert) args=(convert $Z --to bnb:nf4 --lossy -o "$D/out") ;;
-    merge-over) args=(merge tests/golden/zoo/qwen3_moe tests/golden/lora/qwen3_moe-experts -o "$D/out") ;;
+    merge-over) args=(merge tests/golden/zoo/qwen3_moe-sparse tests/golden/lora/qwen3_moe-experts -o "$D/out") ;;
     calibrate*) args=(calibrate $Z --data "$W/ids.jsonl" "${calib[@]}" -o "$D/out" --imatrix "$D/im.gguf") ;;
     release) args=(release $Z --to gguf:Q8_0,bnb:nf4 --calib "$W/ids.jsonl" "${calib[@]}" --text "$W/one.jsonl" --no-bench -o "$D/d") ;;
   esac
