@@ -94,8 +94,8 @@ qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears wh
     for (size_t i = 0; i < which.count; i++) {
         const float *b = w->bias[which.first + i];
         size_t rows = w->lin[which.first + i].rows;
-        if (b == NULL) continue;
-        for (size_t t = 0; t < n; t++) qz_add_rows(y[i] + t * rows, b, rows);
+        for (size_t t = 0; b && t < n; t++) qz_add_rows(y[i] + t * rows, b, rows);
+        if (w->lora) QZ_TRY(qz_step_low(e, w->lora->linear[which.first + i], x, n, y[i], err));
     }
     return QZ_OK;
 }

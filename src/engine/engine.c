@@ -80,6 +80,7 @@ static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights 
 static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     const qz_block *b = &e->model->blocks[i];
     qz_layer_weights *w = &e->layers[i];
+    w->lora = e->lora ? &e->lora->layers[i] : NULL;
     w->router.type = QZ_TYPE_NONE;
     for (size_t k = 0; k < QZ_NORM_COUNT; k++) {
         QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
@@ -119,6 +120,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     e->model = m;
     qz_input_widths_of(&m->config, &e->inputs);
     e->arith = o ? o->arith : QZ_ARITH_EXACT;
+    e->lora = o ? o->lora : NULL;
     e->forget = o && o->forget;
     e->batch_tokens = o && o->batch_tokens ? o->batch_tokens : 512;
     size_t threads = qz_pool_size(run->pool);
@@ -179,6 +181,8 @@ static void step_release(qz_step *s, const qz_config *c, size_t threads) {
     qz_free(s->runs);
     s->runs = NULL;
     qz_expert_step_release(&s->experts);
+    qz_free(s->low);
+    s->low = NULL;
 }
 
 /* Packed matrices of layer i. */
@@ -221,7 +225,8 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg) {
 uint64_t qz_engine_bytes(const qz_engine *e) {
     const qz_config *c = &e->model->config;
     /* without the residual */
-    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size + e->rounded_width);
+    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size + e->rounded_width) +
+                 e->step.low_room * sizeof(float);
     if (e->arith == QZ_ARITH_EXACT) return n;
     for (size_t i = 0; i < c->layers; i++)
         each_packed(e, i, add_bytes, &n);
@@ -293,6 +298,7 @@ static qz_status embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz
                            "fit the model",
                            i, t->rows, ids[i]);
         qz_tensor_decode(t, ids[i], 1, x + i * t->cols);
+        if (e->lora) qz_step_low_embed(e->lora->embed, ids[i], x + i * t->cols);
     }
     const float scale = (float)e->model->config.embed_scale;
     for (size_t i = 0; scale != 1 && i < n * t->cols; i++) x[i] *= scale;
@@ -326,6 +332,7 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
         const qz_packed *p = e->head_packed;
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, h, n, &logits, err));
     } else QZ_TRY(qz_mm_exact(e->mm, &e->head, h, n, logits, err));
+    if (e->lora) QZ_TRY(qz_step_low(e, e->lora->head, e->step.h, n, logits, err));
     const size_t vocab = (size_t)e->model->config.vocab_size;
     for (size_t t = 0; e->head_bias && t < n; t++) qz_add_rows(logits + t * vocab, e->head_bias, vocab);
     const qz_config *c = &e->model->config;

@@ -11,6 +11,7 @@
 #define QZ_ENGINE_ENGINE_H
 #include "base/run.h"
 #include "kernels/matmul.h"
+#include "model/lora.h"
 #include "model/model.h"
 
 typedef enum { QZ_ARITH_EXACT, QZ_ARITH_RUNTIME } qz_arith;
@@ -18,6 +19,7 @@ typedef struct {
     qz_arith arith;
     size_t batch_tokens;   /* most tokens of one forward step; 0 = 512 */
     bool forget;           /* weights of a block leave memory behind it: for a few steps over a model of any size */
+    const qz_lora *lora;   /* adapters beside the linears, borrowed; NULL: none */
 } qz_engine_options;
 
 typedef struct qz_engine qz_engine;
@@ -80,6 +82,7 @@ typedef struct {
     qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
     const float *expert_bias[QZ_LINEARS];                /* [experts, rows] or NULL */
     qz_packed **expert_packed[QZ_LINEARS];               /* [experts], runtime arithmetic only */
+    const qz_lora_layer *lora;                           /* beside them; NULL: none */
 } qz_layer_weights;
 /* Before the first step: qz_weights.inputs of weights that are handed in count in exact arithmetic too (the engine's
  * own have none there). */

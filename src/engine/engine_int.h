@@ -60,6 +60,7 @@ typedef struct {
     qz_seq_run *runs;
     size_t n_runs, runs_cap;
     qz_expert_step experts;
+    float *low; size_t low_room;                  /* of an adapter: A x, and a piece of B (A x) */
     atomic_bool wild, beyond;                     /* a value that is not finite, a key or value beyond
                                                    * float16: seen since last asked */
 } qz_step;
@@ -69,6 +70,7 @@ struct qz_engine {
     const qz_model *model;
     qz_input_widths inputs;
     qz_arith arith;
+    const qz_lora *lora;
     size_t batch_tokens;
     bool forget;
     size_t rounded_width;    /* most columns of a linear whose inputs are rounded, 0: none is */
@@ -99,6 +101,9 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err);
 typedef struct { size_t first, count; } qz_linears;
 qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
                           float *const *y, qz_error *err);
+/* y [n, rows] += what adapters make of x [n, cols]; l NULL: nothing. x [rows] += what they look up for a token. */
+qz_status qz_step_low(qz_engine *e, const qz_low *l, const float *x, size_t n, float *y, qz_error *err);
+void qz_step_low_embed(const qz_low *l, uint32_t id, float *x);
 /* x [n, cols of w] as the server of w rounds it, in step.rounded until the next call; x itself where it does not. */
 const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */

@@ -112,10 +112,14 @@ static size_t gather(const qz_config *c, qz_expert_step *s, size_t x, const floa
     return m;
 }
 
-static void add_bias(const qz_layer_weights *w, size_t linear, size_t x, float *y, size_t n) {
-    const size_t rows = w->expert[linear][x].rows;
-    const float *b = w->expert_bias[linear];
-    for (size_t t = 0; b && t < n; t++) qz_add_rows(y + t * rows, b + x * rows, rows);
+/* To what a linear of expert x makes of n tokens `in`: its bias, and what adapters make of them. */
+typedef struct { const qz_layer_weights *w; size_t linear, x, n; const float *in; } of_expert;
+static qz_status add_beside(qz_engine *e, const of_expert *o, float *y, qz_error *err) {
+    const size_t rows = o->w->expert[o->linear][o->x].rows;
+    const float *b = o->w->expert_bias[o->linear];
+    for (size_t t = 0; b && t < o->n; t++) qz_add_rows(y + t * rows, b + o->x * rows, rows);
+    const qz_low *const *low = o->w->lora ? o->w->lora->expert[o->linear] : NULL;
+    return low ? qz_step_low(e, low[o->x], o->in, o->n, y, err) : QZ_OK;
 }
 
 /* s->y = what expert x makes of the m gathered tokens. */
@@ -132,8 +136,8 @@ static qz_status run_expert(qz_engine *e, const qz_place *at, size_t x, size_t m
     QZ_TRY(product(e, gate, in, m, gated, err));
     if (!qz_input_rounding_same(gate.w->inputs, up.w->inputs)) in = qz_step_rounded(e, up.w, s->x, m);
     QZ_TRY(product(e, up, in, m, upper, err));
-    add_bias(w, QZ_MLP_GATE, x, gated, m);
-    add_bias(w, QZ_MLP_UP, x, upper, m);
+    QZ_TRY(add_beside(e, &(of_expert){w, QZ_MLP_GATE, x, m, s->x}, gated, err));
+    QZ_TRY(add_beside(e, &(of_expert){w, QZ_MLP_UP, x, m, s->x}, upper, err));
     gate_job j = {.e = e, .gate = gated, .up = upper, .n = m, .cols = (size_t)c->expert_width};
     qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
     QZ_TRY(qz_step_tame(e, at->layer, err));
@@ -141,8 +145,7 @@ static qz_status run_expert(qz_engine *e, const qz_place *at, size_t x, size_t m
                     (size_t)c->expert_width);
     in = qz_step_rounded(e, down.w, gated, m);
     QZ_TRY(product(e, down, in, m, s->y, err));
-    add_bias(w, QZ_MLP_DOWN, x, s->y, m);
-    return QZ_OK;
+    return add_beside(e, &(of_expert){w, QZ_MLP_DOWN, x, m, gated}, s->y, err);
 }
 
 /* Each token's gate, the sigmoid of a row's product, or 1. */

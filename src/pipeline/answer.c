@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/size.h"
+#include "pipeline/lora.h"
 #include "pipeline/results.h"
 #include "text/chat.h"
 #include <errno.h>
@@ -121,6 +122,22 @@ static qz_status generate(const qz_source *s, const qz_request *r, qz_engine *e,
     return st;
 }
 
+static qz_status open_engine(qz_run *run, qz_answerer *a, const qz_request *r, qz_arith arith, qz_error *err) {
+    qz_loras l;
+    qz_source base = {0};
+    if (r->base && r->adapters.n == 0)
+        return qz_fail(err, QZ_EUSAGE, "--base is for --lora: the float checkpoint of the artifact");
+    QZ_TRY(qz_loras_open(run, r, &l, err));
+    qz_status st = r->base ? qz_source_open(run, r->base, &base, err) : QZ_OK;
+    if (st == QZ_OK) st = qz_loras_beside(run, &l, a->source, r->base ? &base : NULL, &a->lora, err);
+    if (st == QZ_OK)
+        st = qz_engine_open(run, a->source->model, &(qz_engine_options){.arith = a->arith = arith, .lora = a->lora},
+                            &a->engine, err);
+    qz_source_release(&base);
+    qz_loras_release(&l);
+    return st;
+}
+
 qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info,
                     qz_error *err) {
     qz_ids ids = {0};
@@ -130,8 +147,7 @@ qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_q
     QZ_TRY(qz_arith_parse(r->arith, &arith, err));
     qz_status st = prompt_ids(run, a->source, r, q, &ids, err);
     if (a->arith != arith) qz_answerer_release(a);
-    if (st == QZ_OK && a->engine == NULL)
-        st = qz_engine_open(run, a->source->model, &(qz_engine_options){.arith = a->arith = arith}, &a->engine, err);
+    if (st == QZ_OK && a->engine == NULL) st = open_engine(run, a, r, arith, err);
     if (st == QZ_OK) st = generate(a->source, r, a->engine, &ids, &p, info, err);
     qz_str_release(&p.piece);
     qz_ids_release(&ids);
@@ -141,4 +157,6 @@ qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_q
 void qz_answerer_release(qz_answerer *a) {
     qz_engine_free(a->engine);
     a->engine = NULL;
+    qz_lora_free(a->lora);
+    a->lora = NULL;
 }

@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "model/leftovers.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/lora.h"
 #include "pipeline/same_tokens.h"
 #include "artifacts/provenance.h"
 #include <math.h>
@@ -33,6 +34,7 @@ typedef struct {
     qz_engine *e[MAX_MODELS], *fast[MAX_MODELS]; /* fast: the artifacts in runtime arithmetic,
                                                   * where both are asked for */
     qz_taskset tasks[MAX_MODELS];
+    qz_lora *lora[MAX_MODELS];
     size_t n;
     bool has_source;
 } models;
@@ -80,8 +82,8 @@ static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_ev
     return st;
 }
 
-static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which, qz_measured *out,
-                             qz_error *err) {
+static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which,
+                             const qz_loras *loras, qz_measured *out, qz_error *err) {
     const size_t n = which->n;
     if (n + 1 > MAX_MODELS)
         return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
@@ -94,15 +96,23 @@ static qz_status open_models(qz_run *run, models *x, const char *arith_name, con
         QZ_TRY(qz_source_open(run, path, &x->s[i], err));
         x->n = i + 1;
         describe(&x->s[i], path, &out[i]);
+        QZ_TRY(qz_loras_beside(run, loras, &x->s[i], x->has_source && i ? &x->s[0] : NULL, &x->lora[i], err));
         /* the source is always exact: it is what the others are measured against */
-        QZ_TRY(qz_engine_open(run, x->s[i].model,
-                              &(qz_engine_options){.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith}, &x->e[i],
-                              err));
-        if (both && x->has_source && i)
-            QZ_TRY(
-                qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &x->fast[i], err));
+        const qz_engine_options o = {.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith, .lora = x->lora[i]},
+                                fast = {.arith = QZ_ARITH_RUNTIME, .lora = x->lora[i]};
+        QZ_TRY(qz_engine_open(run, x->s[i].model, &o, &x->e[i], err));
+        if (both && x->has_source && i) QZ_TRY(qz_engine_open(run, x->s[i].model, &fast, &x->fast[i], err));
     }
     return QZ_OK;
+}
+
+static qz_status open_all(qz_run *run, const qz_request *r, models *x, const char *arith, const qz_compared *which,
+                          qz_measured *out, qz_error *err) {
+    qz_loras l;
+    QZ_TRY(qz_loras_open(run, r, &l, err));
+    const qz_status st = open_models(run, x, arith, which, &l, out, err);
+    qz_loras_release(&l);
+    return st;
 }
 
 /* Ids of a data file are hostile, and the last one of a window is only a target: the engine never sees it. */
@@ -228,7 +238,7 @@ qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which
     /* else the data set's own words */
     if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err);
     if (st == QZ_OK && r->tasks) st = readable(r->tasks, err);
-    if (st == QZ_OK) st = open_models(run, x, facts->arith, which, out, err);
+    if (st == QZ_OK) st = open_all(run, r, x, facts->arith, which, out, err);
     if (st == QZ_OK && r->against && which->source) st = compare_sources(run, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = load_tasks(r, x, err);
     if (st == QZ_OK && r->text) st = score_text(run, r, x, out, facts, err);
@@ -238,6 +248,7 @@ qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which
         qz_taskset_release(&x->tasks[i]);
         qz_engine_free(x->fast[i]);
         qz_engine_free(x->e[i]);
+        qz_lora_free(x->lora[i]);
         qz_source_release(&x->s[i]);
     }
     qz_free(x);

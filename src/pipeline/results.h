@@ -22,6 +22,7 @@ typedef struct {
     const qz_source *source;   /* borrowed */
     qz_engine *engine;         /* opened at the first prompt, kept for the next ones of the same arithmetic */
     qz_arith arith;
+    qz_lora *lora;             /* of r->adapters, with the engine */
 } qz_answerer;
 /* Complete UTF-8 sequences, NUL terminated behind n bytes; false stops. */
 typedef bool (*qz_text_fn)(void *arg, const char *text, size_t n);

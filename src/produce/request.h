@@ -48,6 +48,7 @@ typedef struct {
     bool no_bench;
     /* run */
     const char *prompt, *system, *chat;
+    qz_text_list adapters; /* --lora: DIR or DIR:SCALE */
     bool raw, show_special;
     double temperature, top_p, min_p, repetition_penalty;
     uint64_t top_k, ctx;
