@@ -23,8 +23,8 @@ static qz_status no_memory(const binder *b, qz_error *err) {
 
 static qz_status no_place(const binder *b, const char *why, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,
-                   "adapter that has no place beside a linear: file '%s', tensor '%s', model '%s': %s; merge it into the "
-                   "float checkpoint ('quantz merge') and quantize that",
+                   "adapter that has no place beside a linear: file '%s', tensor '%s', model '%s': %s; merge it into "
+                   "the float checkpoint ('quantz merge') and quantize that",
                    b->a->file.path, b->p->target, b->m->path, why);
 }
 
@@ -168,7 +168,8 @@ static qz_status add_head(binder *b, qz_error *err) {
 static qz_status bind_part(binder *b, qz_error *err) {
     char name[NAME], embed[QZ_SITE_NAME];
     bool found = false;
-    if (b->p->whole || b->p->add || !b->p->a) return no_place(b, "expected lora_A and lora_B, found a whole tensor", err);
+    if (b->p->whole || b->p->add || !b->p->a)
+        return no_place(b, "expected lora_A and lora_B, found a whole tensor", err);
     const char *outer = qz_outer_name(&b->m->config, QZ_OUTER_EMBED, "weight", embed);
     for (size_t k = 0; !found && qz_adapter_spelling(b->p->target, k, name, sizeof name); k++) {
         if (strcmp(name, outer) == 0) return add_embedding(b, err);

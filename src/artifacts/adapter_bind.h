@@ -1,6 +1,6 @@
 /* Adapters beside the linears of any model: a checkpoint, a GGUF file, integer groups …
- *   qz_bind_to to = {&source, base or NULL}; qz_adapter_bind(adapters, n, &to, &lora, err); engine options .lora = lora;
- *   qz_lora_free(lora).
+ *   qz_bind_to to = {&source, base or NULL}; qz_adapter_bind(adapters, n, &to, &lora, err); engine options
+ *   .lora = lora; qz_lora_free(lora).
  * Rows and columns are brought into the order that the model has (pairs of rotary values, value heads). Scales that a
  * method has moved between operations (AWQ) are taken out again where `base` is given: they are found by comparing the
  * two models (diff.h); without it the adapter reads the scaled inputs, as in an engine.

@@ -1,6 +1,6 @@
 /* Adapters beside linears. Truth: log-probabilities of base and adapter, unmerged, by PEFT 0.21.2 and transformers in
- * float32 (tests/golden/lora, tests/interop/make_lora.py); the same model from a float32 GGUF file, whose rows of query,
- * key and value heads stand in another order; and one text against itself in pieces, beside others, on more threads. */
+ * float32 (tests/golden/lora, tests/interop/make_lora.py); the same model from a float32 GGUF file, whose rows of
+ * query, key and value heads stand in another order; one text against itself in pieces, beside others, on threads. */
 #include "artifacts/adapter_bind.h"
 #include "artifacts/testing.h"
 #include "base/json.h"

@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
     const qz_adapter *adapter;
     const qz_config *base;
-    qz_type type;                     /* F32, F16, BF16 or Q8_0, which falls back to F16 where rows are no whole blocks */
+    qz_type type;                     /* F32, F16, BF16, or Q8_0, with F16 where rows are no whole blocks */
     const char *name;                 /* for general.*: as the converter reads it from the folder's */
     qz_model *m;
     qz_artifact_plan plan;            /* of the base's own GGUF file */

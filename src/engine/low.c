@@ -1,5 +1,5 @@
-/* Adapters beside linears (model/lora.h): y += scale · B (A x). Both products are exact in either arithmetic, an element
- * one chain along k whatever stands beside it: batches, pieces and threads change nothing. */
+/* Adapters beside linears (model/lora.h): y += scale · B (A x). Both products are exact in either arithmetic, an
+ * element one chain along k whatever stands beside it: batches, pieces and threads change nothing. */
 #include "base/size.h"
 #include "engine/engine_int.h"
 #include <math.h>

@@ -31,8 +31,8 @@ static qz_status type_of(const char *to, qz_type *out, qz_error *err) {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcasecmp(to, names[i]) == 0) return *out = types[i], QZ_OK;
     return qz_fail(err, QZ_EUSAGE,
-                   "bad format of an adapter: '%s': expected gguf:F32, gguf:F16, gguf:BF16 or gguf:Q8_0; another scheme "
-                   "takes the merged model ('quantz merge')",
+                   "bad format of an adapter: '%s': expected gguf:F32, gguf:F16, gguf:BF16 or gguf:Q8_0; another "
+                   "scheme takes the merged model ('quantz merge')",
                    to);
 }
 
@@ -63,8 +63,9 @@ static qz_status show(const qz_adapter_gguf *g, const qz_request *r, const char 
         qz_jw_count(&w, "bytes", g->bytes);
         qz_jw_end(&w);
     } else
-        qz_str_printf(&s, "%s\n  LoRA adapter for %s, %zu tensors in %s, alpha %g, %s\n", r->dry_run ? "(dry run)" : out,
-                      qz_family_get(g->base->family)->gguf_arch, 2 * g->n, qz_type_get(g->type)->name, g->alpha,
+        qz_str_printf(&s, "%s\n  LoRA adapter for %s, %zu tensors in %s, alpha %g, %s\n",
+                      r->dry_run ? "(dry run)" : out, qz_family_get(g->base->family)->gguf_arch, 2 * g->n,
+                      qz_type_get(g->type)->name, g->alpha,
                       qz_size_text(size, g->bytes));
     qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
@@ -77,8 +78,8 @@ static void warn(qz_run *run, const qz_adapter_gguf *g) {
         qz_warn(run, "llama.cpp scales every product by alpha / rank: lora_b of %zu tensors is multiplied by what the "
                      "adapter says besides (alpha_pattern, rslora)", g->scaled);
     else if ((float)g->alpha != (float)a->alpha)
-        qz_warn(run, "llama.cpp scales every product by alpha / rank: alpha %g is stored instead of %g, which gives the "
-                     "adapter's own scale", g->alpha, a->alpha);
+        qz_warn(run, "llama.cpp scales every product by alpha / rank: alpha %g is stored instead of %g, which gives "
+                     "the adapter's own scale", g->alpha, a->alpha);
 }
 
 static qz_status make(qz_run *run, const qz_request *r, const qz_adapter *a, qz_type type, qz_outputs *outs,

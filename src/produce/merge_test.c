@@ -76,7 +76,8 @@ static void check(const char *base, const char *golden, const char *out) {
 static void as_peft(void **state) {
     (void)state;
     static const char *const sets[][2] = {{"llama-plain", "llama"}, {"llama-rslora", "llama"},
-                                          {"llama-whole", "llama"}, {"llama-embed", "llama"}, {"qwen3_moe-experts", "qwen3_moe-sparse"}};
+                                          {"llama-whole", "llama"}, {"llama-embed", "llama"},
+                                          {"qwen3_moe-experts", "qwen3_moe-sparse"}};
     char folder[] = "/tmp/quantz-merge-XXXXXX", out[64], base[64], golden[64];
     assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
