@@ -130,9 +130,7 @@ bool j_call(jctx *c, jval fn, const jargs *a, jval *out) {
         *out = fn.u.cy->at++ ? fn.u.cy->items : j_ref("", 0);
         return true;
     case J_UNSAFE:
-        return j_fail(c, "SecurityError", "line %u: access to '%.*s' is unsafe: it changes its object", c->line,
-                      (int)fn.u.s.n, fn.u.s.p);
-    case J_UNDEF: return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)fn.u.s.n, fn.u.s.p);
+    case J_UNDEF: return j_undefined(c, fn);
     default: return j_fail(c, "TypeError", "line %u: '%s' object is not callable", c->line, j_type_name(fn));
     }
 }

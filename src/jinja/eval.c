@@ -133,15 +133,19 @@ bool j_binary(jctx *c, const char *op, jval a, jval b, jval *out) {
     if (j_as_number(a, &x) && j_as_number(b, &y)) return float_binary(c, op, x, y, out);
     if (op[0] == '%' && a.t == J_STR) return j_percent(c, a, b, out);
     if (op[0] == '+' && a.t == J_STR && b.t == J_STR) {
+        const bool markup = a.markup || b.markup;
+        if (markup && (!j_escape(c, a, &a) || !j_escape(c, b, &b))) return false;
         char *s = j_alloc(c, a.u.s.n + b.u.s.n + 1, 1);
         if (!s) return false;
         memcpy(s, a.u.s.p, a.u.s.n);
         memcpy(s + a.u.s.n, b.u.s.p, b.u.s.n);
         s[a.u.s.n + b.u.s.n] = 0;
         *out = j_ref(s, a.u.s.n + b.u.s.n);
+        out->markup = markup;
         return true;
     }
-    if (op[0] == '+' && a.t == b.t && (a.t == J_LIST || a.t == J_TUPLE)) {
+    const bool lists = (a.t == J_LIST || a.t == J_TUPLE) && !a.lazy;
+    if (op[0] == '+' && a.t == b.t && lists && !b.lazy) {
         if (!j_new_list(c, a.t, a.u.l.n + b.u.l.n, out)) return false;
         for (size_t i = 0; i < a.u.l.n; i++) out->u.l.v[i] = a.u.l.v[i];
         for (size_t i = 0; i < b.u.l.n; i++) out->u.l.v[a.u.l.n + i] = b.u.l.v[i];
@@ -151,11 +155,11 @@ bool j_binary(jctx *c, const char *op, jval a, jval b, jval *out) {
         if ((a.t == J_STR || a.t == J_LIST || a.t == J_TUPLE) && j_as_int(b, &q)) return repeat(c, a, q, out);
         if ((b.t == J_STR || b.t == J_LIST || b.t == J_TUPLE) && j_as_int(a, &p)) return repeat(c, b, p, out);
     }
-    if (j_missing(a) || j_missing(b)) {
-        jval u = j_missing(a) ? a : b;
-        return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)u.u.s.n, u.u.s.p);
-    }
-    return j_fail(c, "TypeError", "line %u: unsupported operand types for %s: '%s' and '%s'", c->line, op,
+    if (j_missing(a) || j_missing(b)) return j_undefined(c, j_missing(a) ? a : b);
+    if (op[0] == '+' && (a.t == J_STR || lists))
+        return j_fail(c, "TypeError", "line %u: can only concatenate %s (not \"%s\") to %s", c->line, j_type_name(a),
+                      j_type_name(b), j_type_name(a));
+    return j_fail(c, "TypeError", "line %u: unsupported operand type(s) for %s: '%s' and '%s'", c->line, op,
                   j_type_name(a), j_type_name(b));
 }
 

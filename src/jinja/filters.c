@@ -25,13 +25,20 @@ static bool f_lower(jctx *c, jval v, const jargs *a, jval *out) { (void)a; retur
 static bool f_title(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return f_case(c, v, 'f', out); }
 static bool f_capitalize(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return f_case(c, v, 'c', out); }
 static bool f_string(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_to_text(c, v, out); }
-static bool f_safe(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_to_text(c, v, out); }
+static bool f_safe(jctx *c, jval v, const jargs *a, jval *out) {
+    (void)a;
+    const bool ok = j_to_text(c, v, out);
+    if (ok) out->markup = true;
+    return ok;
+}
 
 static bool f_length(jctx *c, jval v, const jargs *a, jval *out) {
     (void)a;
     switch (v.t) {
     case J_STR: *out = j_int((int64_t)qz_utf8_count(v.u.s.p, v.u.s.n)); break;
-    case J_LIST: case J_TUPLE: *out = j_int((int64_t)v.u.l.n); break;
+    case J_LIST: case J_TUPLE:
+        if (v.lazy) return j_fail(c, "TypeError", "line %u: object of type 'generator' has no len()", c->line);
+        *out = j_int((int64_t)v.u.l.n); break;
     case J_DICT: *out = j_int((int64_t)v.u.d->n); break;
     case J_UNDEF: *out = j_int(0); break;
     default: return j_fail(c, "TypeError", "line %u: object of type '%s' has no len()", c->line, j_type_name(v));
@@ -61,6 +68,8 @@ static bool f_first(jctx *c, jval v, const jargs *a, jval *out) {
 static bool f_last(jctx *c, jval v, const jargs *a, jval *out) {
     jval l;
     (void)a;
+    if (v.t == J_LIST && v.lazy)
+        return j_fail(c, "TypeError", "line %u: 'generator' object is not reversible", c->line);
     if (!j_iterate(c, v, &l)) return false;
     *out = l.u.l.n ? l.u.l.v[l.u.l.n - 1] : j_undef("last item of an empty sequence", 30);
     return true;
@@ -129,7 +138,7 @@ static bool parse_int(jtext s, int64_t base, int64_t *out) {
 
 /* int and float of nothing are no number, whatever their default. */
 static bool no_number(jctx *c, jval v) {
-    return j_missing(v) && !j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)v.u.s.n, v.u.s.p);
+    return j_missing(v) && !j_undefined(c, v);
 }
 
 static bool f_int(jctx *c, jval v, const jargs *a, jval *out) {
@@ -313,10 +322,16 @@ static bool f_unique(jctx *c, jval v, const jargs *a, jval *out) {
 }
 
 /* ---- selection ---- */
+static bool nothing(jctx *c, jval *out) {
+    if (!j_new_list(c, J_LIST, 0, out)) return false;
+    out->lazy = true;
+    return true;
+}
+
 static bool choose(jctx *c, jval v, const jargs *a, bool by_attr, bool keep, jval *out) {
     size_t first = by_attr ? 1 : 0, n = 0;
     jval l;
-    if (!j_truth(v)) return j_new_list(c, J_LIST, 0, out); /* the reference looks at nothing then: none is no error */
+    if (!j_truth(v)) return nothing(c, out); /* the reference looks at nothing then: none is no error */
     if (by_attr && !a->n) return j_fail(c, "TypeError", "line %u: selectattr needs an attribute", c->line);
     if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out)) return false;
     for (size_t i = 0; i < l.u.l.n; i++) {
@@ -335,6 +350,7 @@ static bool choose(jctx *c, jval v, const jargs *a, bool by_attr, bool keep, jva
         if (yes == keep) out->u.l.v[n++] = l.u.l.v[i];
     }
     out->u.l.n = n;
+    out->lazy = true;
     return true;
 }
 static bool f_select(jctx *c, jval v, const jargs *a, jval *out) { return choose(c, v, a, false, true, out); }
@@ -345,7 +361,7 @@ static bool f_rejectattr(jctx *c, jval v, const jargs *a, jval *out) { return ch
 static bool f_map(jctx *c, jval v, const jargs *a, jval *out) {
     jval l;
     const jval *attr = a->n ? NULL : j_arg(a, 9, "attribute"), *dflt = j_arg(a, 9, "default");
-    if (!j_truth(v)) return j_new_list(c, J_LIST, 0, out); /* as select */
+    if (!j_truth(v)) return nothing(c, out); /* as select */
     if (!attr && (!a->n || a->pos[0].t != J_STR))
         return j_fail(c, "FilterArgumentError", "line %u: map needs a filter or an attribute", c->line);
     if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out)) return false;
@@ -355,6 +371,7 @@ static bool f_map(jctx *c, jval v, const jargs *a, jval *out) {
         if (!(attr ? path(c, l.u.l.v[i], *attr, r) : j_filter(c, a->pos[0].u.s, l.u.l.v[i], &rest, r))) return false;
         if (attr && dflt && j_missing(*r)) *r = *dflt;
     }
+    out->lazy = true;
     return true;
 }
 
@@ -427,17 +444,24 @@ static const char *entity(char c) {
     }
 }
 
-static bool f_escape(jctx *c, jval v, const jargs *a, jval *out) {
+bool j_escape(jctx *c, jval v, jval *out) {
     jtext s;
     qz_str r = {0};
-    (void)a;
+    if (v.t == J_STR && v.markup) {
+        *out = v;
+        return true;
+    }
     if (!as_text(c, v, &s)) return false;
     for (size_t i = 0; i < s.n; i++) {
         const char *e = entity(s.p[i]);
         if (!(e ? j_put(c, &r, e, strlen(e)) : j_put(c, &r, s.p + i, 1))) break;
     }
-    return j_take(c, &r, out);
+    if (!j_take(c, &r, out)) return false;
+    out->markup = true;
+    return true;
 }
+
+static bool f_escape(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_escape(c, v, out); }
 
 static bool f_wordcount(jctx *c, jval v, const jargs *a, jval *out) {
     jtext s;
@@ -504,10 +528,18 @@ static const struct { const char *name; bool (*fn)(jctx *, jval, const jargs *, 
     {"selectattr", f_selectattr}, {"rejectattr", f_rejectattr}, {"attr", f_attr}, {"batch", f_batch},
     {"wordcount", f_wordcount}, {"truncate", f_truncate}, {"center", f_center}, {"format", f_format}};
 
+bool j_keeps_markup(jtext name) {
+    static const char *const names[] = {"trim", "upper", "lower", "string", "strip", "lstrip", "rstrip", "capitalize"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (j_is(name, names[i])) return true;
+    return false;
+}
+
 bool j_filter(jctx *c, jtext name, jval self, const jargs *a, jval *out) {
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)
         if (j_is(name, filters[i].name)) {
             bool ok = j_enter(c) && j_step(c, 1) && filters[i].fn(c, self, a, out);
+            if (ok && self.t == J_STR && self.markup && j_keeps_markup(name) && out->t == J_STR) out->markup = true;
             j_leave(c);
             return ok;
         }

@@ -107,6 +107,10 @@ typedef enum {
 typedef struct { const char *p; size_t n; } jtext;
 typedef struct jval {
     jkind t;
+    uint8_t of;                                       /* UNDEF, UNSAFE: kind of the object; J_UNDEF: a name */
+    bool element;                                     /* UNDEF: an item by number, not an attribute */
+    bool markup;                                      /* STR, of safe and escape: escapes what it is joined with */
+    bool lazy;                                        /* LIST, of map and select: a generator, which tojson refuses */
     union {
         bool b;
         int64_t i;
@@ -144,6 +148,12 @@ typedef struct {
 
 /* All of these return false after storing the error. */
 bool j_fail(jctx *c, const char *cls, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* What the reference says where an undefined value is used: "'x' is undefined", "'dict object' has no attribute …". */
+struct jval;
+bool j_undefined(jctx *c, struct jval u);
+/* Text with & < > ' " as entities; what is markup already stays. */
+bool j_escape(jctx *c, struct jval v, struct jval *out);
+bool j_keeps_markup(jtext name); /* filters and methods whose text of markup is markup */
 bool j_step(jctx *c, uint64_t n);
 bool j_enter(jctx *c);
 void j_leave(jctx *c);

@@ -113,7 +113,11 @@ static bool dump(dumper *d, jval v, size_t level) {
     case J_BOOL: ok = put(d, v.u.b ? "true" : "false"); break;
     case J_INT: case J_FLOAT: ok = number(d, v); break;
     case J_STR: ok = text(d, v.u.s); break;
-    case J_LIST: case J_TUPLE: ok = list(d, v, level); break;
+    case J_LIST: case J_TUPLE:
+        ok = v.lazy ? j_fail(d->c, "TypeError", "line %u: Object of type generator is not JSON serializable",
+                             d->c->line)
+                    : list(d, v, level);
+        break;
     case J_DICT: ok = dict(d, v.u.d, level); break;
     default:
         ok = j_fail(d->c, "TypeError", "line %u: object of type %s is not JSON serializable", d->c->line,

@@ -518,6 +518,8 @@ bool j_has_method(jval self, jtext name, bool *mutates) {
 
 bool j_call_method(jctx *c, jval self, jtext name, const jargs *a, jval *out) {
     method_fn fn = find_method(self, name);
-    return fn ? fn(c, self, a, out)
-              : j_fail(c, "UndefinedError", "line %u: no method '%.*s'", c->line, (int)name.n, name.p);
+    if (!fn) return j_fail(c, "UndefinedError", "line %u: no method '%.*s'", c->line, (int)name.n, name.p);
+    if (!fn(c, self, a, out)) return false;
+    if (self.t == J_STR && self.markup && out->t == J_STR && j_keeps_markup(name)) out->markup = true;
+    return true;
 }

@@ -98,7 +98,7 @@ bool j_test(jctx *c, jtext name, jval v, const jargs *a, bool *out) {
     case X_TRUE: *out = v.t == J_BOOL && v.u.b; return true;
     case X_FALSE: *out = v.t == J_BOOL && !v.u.b; return true;
     case X_MAPPING: *out = v.t == J_DICT; return true;
-    case X_SEQUENCE: *out = sized || v.t == J_UNDEF; return true;
+    case X_SEQUENCE: *out = (sized && !(v.t == J_LIST && v.lazy)) || v.t == J_UNDEF; return true;
     case X_ITERABLE: *out = sized || v.t == J_UNDEF; return true;
     case X_CALLABLE: *out = v.t == J_FUNC || v.t == J_MACRO || v.t == J_METHOD || v.t == J_JOINER; return true;
     case X_ODD: case X_EVEN:

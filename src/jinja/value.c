@@ -169,7 +169,7 @@ bool j_truth(jval v) {
     case J_INT: return v.u.i != 0;
     case J_FLOAT: return v.u.f != 0;
     case J_STR: return v.u.s.n != 0;
-    case J_LIST: case J_TUPLE: return v.u.l.n != 0;
+    case J_LIST: case J_TUPLE: return v.lazy || v.u.l.n != 0;
     case J_DICT: return v.u.d->n != 0;
     default: return true;
     }
@@ -179,7 +179,26 @@ const char *j_type_name(jval v) {
     static const char *const names[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict",
                                         "Namespace", "Macro",
                                         "LoopContext", "method", "function", "Undefined", "Cycler", "Joiner"};
-    return names[v.t];
+    return v.t == J_LIST && v.lazy ? "generator" : names[v.t];
+}
+
+/* The words for the object that lacks something, as the reference has them. */
+static void lack_text(jval u, char out[256]) {
+    const char *type = j_type_name((jval){.t = (jkind)u.of});
+    const int n = (int)(u.u.s.n < 100 ? u.u.s.n : 100);
+    const char *object = u.of == J_NONE ? "" : " object";
+    if (u.of == J_NONE) type = "None";
+    if (u.t == J_UNSAFE)
+        (void)snprintf(out, 256, "access to attribute '%.*s' of '%s' object is unsafe.", n, u.u.s.p, type);
+    else if (u.of == J_UNDEF) (void)snprintf(out, 256, "'%.*s' is undefined", n, u.u.s.p);
+    else if (u.element) (void)snprintf(out, 256, "%s%s has no element %.*s", type, object, n, u.u.s.p);
+    else (void)snprintf(out, 256, "'%s%s' has no attribute '%.*s'", type, object, n, u.u.s.p);
+}
+
+bool j_undefined(jctx *c, jval u) {
+    char text[256];
+    lack_text(u, text);
+    return j_fail(c, u.t == J_UNSAFE ? "SecurityError" : "UndefinedError", "line %u: %s", c->line, text);
 }
 
 void j_float_repr(double f, char out[40]) {
@@ -322,7 +341,7 @@ bool j_equal(jctx *c, jval a, jval b, bool *out) {
     if (j_as_int(a, &p) && j_as_int(b, &q)) *out = p == q;
     else if (j_as_number(a, &x) && j_as_number(b, &y)) *out = x == y;
     else if (j_missing(a) && j_missing(b)) *out = true;
-    else if (a.t != b.t) *out = false;
+    else if (a.t != b.t || (a.t == J_LIST && (a.lazy || b.lazy))) *out = false;
     else if (a.t == J_NONE) *out = true;
     else if (a.t == J_STR) *out = a.u.s.n == b.u.s.n && memcmp(a.u.s.p, b.u.s.p, a.u.s.n) == 0;
     else if (a.t == J_LIST || a.t == J_TUPLE) {
@@ -376,8 +395,7 @@ bool j_order(jctx *c, jval a, jval b, int *out) {
         return true;
     }
     if (j_missing(a) || j_missing(b)) {
-        jval u = j_missing(a) ? a : b;
-        return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)u.u.s.n, u.u.s.p);
+        return j_undefined(c, j_missing(a) ? a : b);
     }
     return j_fail(c, "TypeError", "line %u: '%s' and '%s' cannot be ordered", c->line, j_type_name(a), j_type_name(b));
 }
@@ -407,6 +425,7 @@ bool j_iterate(jctx *c, jval v, jval *list) {
     case J_LIST: case J_TUPLE:
         *list = v;
         list->t = J_LIST;
+        list->lazy = false;
         return true;
     case J_UNDEF: case J_UNSAFE: return j_new_list(c, J_LIST, 0, list);
     case J_DICT:
@@ -442,6 +461,7 @@ static bool item(jctx *c, jval box, jval key, jval *out, bool *found) {
     int64_t i;
     *found = false;
     if (box.t == J_DICT) return j_dict_get(c, box.u.d, key, out, found);
+    if (box.t == J_LIST && box.lazy) return true;
     if (!j_as_int(key, &i) || (box.t != J_LIST && box.t != J_TUPLE && box.t != J_STR)) return true;
     int64_t n = (int64_t)(box.t == J_STR ? qz_utf8_count(box.u.s.p, box.u.s.n) : box.u.l.n);
     if (i < 0) i += n;
@@ -457,9 +477,28 @@ static bool item(jctx *c, jval box, jval key, jval *out, bool *found) {
     return true;
 }
 
+static jval j_lacks(jval box, jtext name) {
+    jval u = j_undef(name.p, name.n);
+    u.of = (uint8_t)box.t;
+    return u;
+}
+static bool lacking(jctx *c, jval box, jval key, jval *out) {
+    int64_t i;
+    if (key.t == J_STR || !j_as_int(key, &i)) {
+        *out = j_lacks(box, key.t == J_STR ? key.u.s : (jtext){"item", 4});
+        return true;
+    }
+    char *digits = j_alloc(c, 24, 1);
+    if (!digits) return false;
+    *out = j_lacks(box, (jtext){digits, (size_t)snprintf(digits, 24, "%lld", (long long)i)});
+    out->element = true;
+    return true;
+}
+
 static bool undefined_box(jctx *c, jval box, const char *name, size_t n) {
-    return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined, so it has no '%.*s'", c->line, (int)box.u.s.n,
-                  box.u.s.p, (int)n, name);
+    char text[256];
+    lack_text(box, text);
+    return j_fail(c, "UndefinedError", "line %u: %s, so it has no '%.*s'", c->line, text, (int)n, name);
 }
 
 static bool loop_attr(jctx *c, jloop *l, jtext name, jval *out, bool *found) {
@@ -498,7 +537,7 @@ static bool attribute(jctx *c, jval box, jtext name, jval *out, bool *found) {
     if (!j_has_method(box, name, &mutates)) return true;
     *found = true;
     if (mutates) {
-        *out = (jval){.t = J_UNSAFE, .u.s = name};
+        *out = (jval){.t = J_UNSAFE, .of = (uint8_t)box.t, .u.s = name};
         return true;
     }
     jbound *b = j_alloc(c, 1, sizeof *b);
@@ -513,7 +552,7 @@ bool j_attr(jctx *c, jval box, jtext name, jval *out) {
     if (j_missing(box)) return undefined_box(c, box, name.p, name.n);
     if (!attribute(c, box, name, out, &found)) return false;
     if (!found && !item(c, box, j_ref(name.p, name.n), out, &found)) return false;
-    if (!found) *out = j_undef(name.p, name.n);
+    if (!found) *out = j_lacks(box, name);
     return true;
 }
 
@@ -523,7 +562,7 @@ bool j_index(jctx *c, jval box, jval key, jval *out) {
         return undefined_box(c, box, key.t == J_STR ? key.u.s.p : "item", key.t == J_STR ? key.u.s.n : 4);
     if (!item(c, box, key, out, &found)) return false;
     if (!found && key.t == J_STR && !attribute(c, box, key.u.s, out, &found)) return false;
-    if (!found) *out = key.t == J_STR ? j_undef(key.u.s.p, key.u.s.n) : j_undef("item", 4);
+    if (!found && !lacking(c, box, key, out)) return false;
     return true;
 }
 

@@ -96,36 +96,51 @@ static size_t check_case(const json_t *j, void *arg) {
     return !ok;
 }
 
-static void templates(void **state) {
-    static const char *const names[] = {"01-", "02-", "03-", "04-", "05-", "06-", "07-", "08-", "09-", "10-", "11-",
-                                        "12-"};
-    char **files = NULL;
-    size_t n_files = 0, total = 0, bad = 0, found = 0;
+/* NAME.jinja and NAME.cases.jsonl of a folder over its conversations.json. Returns the templates. */
+static size_t run_folder(const char *dir, size_t *total, size_t *bad) {
+    char **files = NULL, path[600];
+    size_t n_files = 0, found = 0;
     qz_error err = {0};
     json_t *data = NULL;
-    (void)state;
-    assert_int_equal(qz_list_dir(DIR, &files, &n_files, &err), QZ_OK);
-    assert_int_equal(qz_json_load(DIR "conversations.json", 1 << 20, &data, &err), QZ_OK);
+    assert_int_equal(qz_list_dir(dir, &files, &n_files, &err), QZ_OK);
+    snprintf(path, sizeof path, "%s/conversations.json", dir);
+    assert_int_equal(qz_json_load(path, 1 << 20, &data, &err), QZ_OK);
     for (size_t i = 0; i < n_files; i++) {
-        char path[300], *text = NULL;
-        size_t n = 0, stem = strlen(files[i]) - 6;
+        char *text = NULL;
+        size_t n = 0, stem = strlen(files[i]) - 6, before = *bad;
         template_case t = {.data = data, .name = files[i]};
         if (!qz_str_ends(files[i], ".jinja")) continue;
-        for (size_t k = 0; k < 12; k++) found += qz_str_starts(files[i], names[k]);
-        snprintf(path, sizeof path, DIR "%s", files[i]);
+        snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         assert_int_equal(qz_read_file(path, 1 << 20, &text, &n, &err), QZ_OK);
         if (qz_chat_compile(text, n, &t.chat, &err) != QZ_OK) fail_msg("%s: %s", files[i], err.text);
-        snprintf(path, sizeof path, DIR "%.*s.cases.jsonl", (int)stem, files[i]);
-        total += for_lines(path, check_case, &t, &bad);
+        snprintf(path, sizeof path, "%s/%.*s.cases.jsonl", dir, (int)stem, files[i]);
+        const size_t cases = for_lines(path, check_case, &t, bad);
+        *total += cases;
+        found++;
+        printf("%s: %zu renderings, %zu wrong\n", files[i], cases, *bad - before);
         qz_chat_free(t.chat);
         qz_free(text);
     }
-    printf("%zu renderings, %zu wrong\n", total, bad);
-    assert_int_equal(found, 12);
-    assert_true(total >= 160);
-    assert_int_equal(bad, 0);
     json_decref(data);
     qz_free_names(files, n_files);
+    return found;
+}
+
+static void templates(void **state) {
+    size_t total = 0, bad = 0;
+    (void)state;
+    assert_int_equal(run_folder(DIR, &total, &bad), 12);
+    assert_true(total >= 160);
+    assert_int_equal(bad, 0);
+}
+
+/* Published templates: tools, thinking, dates, roles (tests/golden/chat/record_families.py). */
+static void families(void **state) {
+    size_t total = 0, bad = 0;
+    (void)state;
+    assert_true(run_folder(DIR "families", &total, &bad) >= 7);
+    assert_true(total >= 200);
+    assert_int_equal(bad, 0);
 }
 
 static void expect_error(const char *source, const qz_chat_limits *l, const char *word) {
@@ -255,9 +270,14 @@ static void conversation_files(void **state) {
     (void)remove(path);
 }
 
-int main(void) {
+/* chat_test FOLDER: another folder of that form (tests/interop/chat_templates.py); exit 1 if a rendering differs. */
+int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates),
-                                       cmocka_unit_test(limits), cmocka_unit_test(failing_memory),
-                                       cmocka_unit_test(conversation_files)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+                                       cmocka_unit_test(families),    cmocka_unit_test(limits),
+                                       cmocka_unit_test(failing_memory), cmocka_unit_test(conversation_files)};
+    size_t total = 0, bad = 0;
+    if (argc < 2) return cmocka_run_group_tests(tests, NULL, NULL);
+    const size_t n = run_folder(argv[1], &total, &bad);
+    printf("%zu templates, %zu renderings, %zu wrong\n", n, total, bad);
+    return bad != 0;
 }

@@ -260,6 +260,24 @@ def timed(fn):
     return fn(), time.monotonic() - t
 
 
+LLAMA_CPP_PACKAGE = "llama_cpp_python-0.3.36"
+
+
+def llama_cpp_models():
+    """models/ of llama.cpp as its source package has it: vocabularies and templates (QZ_INTEROP_MODELS, if set)."""
+    import tarfile
+    if os.environ.get("QZ_INTEROP_MODELS"):
+        return os.environ["QZ_INTEROP_MODELS"]
+    out = os.path.join(WORK, LLAMA_CPP_PACKAGE, "vendor/llama.cpp/models")
+    if not os.path.isdir(out):
+        name, version = LLAMA_CPP_PACKAGE.replace("_", "-").rsplit("-", 1)
+        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", WORK,
+                        f"{name}=={version}"], check=True)
+        with tarfile.open(os.path.join(WORK, LLAMA_CPP_PACKAGE + ".tar.gz")) as tar:
+            tar.extractall(WORK, [m for m in tar if "/vendor/llama.cpp/models/" in m.name], filter="data")
+    return out
+
+
 def guard(name, fn, *args):
     """A check that raises is a failed check with the reason."""
     try:

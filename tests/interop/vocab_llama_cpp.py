@@ -5,26 +5,11 @@ import glob
 import os
 import re
 import subprocess
-import sys
-import tarfile
 
-from common import QUANTZ, WORK, check, guard
+from common import LLAMA_CPP_PACKAGE as PACKAGE, QUANTZ, WORK, check, guard, llama_cpp_models
 
-PACKAGE = "llama_cpp_python-0.3.36"
 REFUSED = {"bert-bge": "found 'bert'"}  # WordPiece: an embedding model's
 BETWEEN = "\n__ggml_vocab_test__\n"
-
-
-def fetch():
-    """The folder of ggml-vocab-*.gguf (QZ_INTEROP_VOCABS, if set)."""
-    if os.environ.get("QZ_INTEROP_VOCABS"):
-        return os.environ["QZ_INTEROP_VOCABS"]
-    subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", WORK,
-                    PACKAGE.replace("_", "-").rsplit("-", 1)[0] + "==" + PACKAGE.rsplit("-", 1)[1]], check=True)
-    with tarfile.open(os.path.join(WORK, PACKAGE + ".tar.gz")) as tar:
-        members = [m for m in tar if "/models/ggml-vocab-" in m.name]
-        tar.extractall(WORK, members, filter="data")
-    return os.path.join(WORK, PACKAGE, "vendor/llama.cpp/models")
 
 
 def record(path, texts, out):
@@ -54,7 +39,7 @@ def record(path, texts, out):
 
 
 def main():
-    folder = fetch()
+    folder = llama_cpp_models()
     tool = os.path.join(os.path.dirname(QUANTZ), "src/artifacts/vocab_ids")
     files = sorted(glob.glob(os.path.join(folder, "ggml-vocab-*.gguf")))
     texts = open(os.path.join(folder, "ggml-vocab-gpt-2.gguf.inp")).read().split(BETWEEN)[:-1]
