@@ -23,6 +23,11 @@ bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size
     if (s->site)
         return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->bias ? "bias" : "weight") <
                (int)size;
+    for (int i = 0; i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        if (m->token[i] != s->t || !qz_token_site_of(&m->config, i, &t)) continue;
+        return snprintf(buf, size, "%s.weight", t.gguf) < (int)size;
+    }
     const bool bias = s->t == m->final_bias || s->t == m->head_bias;
     const bool norm = s->t == m->final_bias || s->t == m->final_norm;
     const char *name = s->t == m->embed ? top[0][1] : norm ? top[1][1] : top[2][1];
@@ -35,6 +40,11 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
     *experts = 0;
     for (size_t i = 0; n && i < sizeof top / sizeof *top; i++)
         if (same(gguf, n, top[i][1])) return snprintf(buf, size, "%s.%s", top[i][0], suffix) < (int)size;
+    for (int i = 0; n && i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        if (qz_token_site_of(c, i, &t) && same(gguf, n, t.gguf))
+            return snprintf(buf, size, "%s.%s", t.hf, suffix) < (int)size;
+    }
     if (strncmp(gguf, "blk.", 4) || !isdigit((unsigned char)gguf[4])) return false;
     while (isdigit((unsigned char)gguf[d]) && d < 8) layer = 10 * layer + (size_t)(gguf[d++] - '0');
     if (gguf[d] != '.') return false;

@@ -9,7 +9,7 @@ static void add(qz_slot *s, size_t *n, const qz_slot *slot) {
 }
 
 static size_t count(const qz_model *m) {
-    size_t n = 6;
+    size_t n = 6 + QZ_TOKEN_SITES;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++)
             n += qz_max_size(1, m->blocks[l].sites[i].site.experts) * (m->blocks[l].sites[i].bias ? 2 : 1);
@@ -21,6 +21,8 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     if (!s) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     *n = 0;
     add(s, n, &(qz_slot){ .t = m->embed, .layer = -1, .linear = -1 });
+    for (int k = 0; k < QZ_TOKEN_SITES; k++)
+        if (m->token[k]) add(s, n, &(qz_slot){ .t = m->token[k], .layer = -1, .linear = -1 });
     if (m->positions) add(s, n, &(qz_slot){ .t = m->positions, .layer = -1, .linear = -1 });
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
@@ -102,6 +104,7 @@ qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
     if (s->site) return s->bias ? QZ_USE_KEPT : s->site->site.use;
     return s->t == m->embed  ? QZ_USE_EMBED
            : s->t == m->head ? QZ_USE_HEAD
+           : m->token[QZ_TOKEN_EMBED] && s->t == m->token[QZ_TOKEN_EMBED] ? QZ_USE_EMBED
                              : QZ_USE_KEPT;
 }
 void qz_slot_order(const qz_model *m, const qz_slot *s, bool gguf, qz_artifact_item *it) {

@@ -155,6 +155,7 @@ static qz_status run_layer(pass *p, size_t layer, bool observed) {
     qz_engine_observe(p->e, observed ? observe : NULL, p);
     for (size_t w = 0; w < p->c->windows; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w);
+        qz_engine_at(p->e, w, 0);
         QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
         QZ_TRY(p->observed);
         qz_progress_at(p->run, &(qz_progress){.stage = "calibrating",
@@ -379,5 +380,5 @@ uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     for (size_t i = 0; i < most; i++) grams += (8 * (uint64_t)widest_at(&w, i) + 2 * QZ_HELD_MOST) * widest_at(&w, i);
     uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len *
                      (qz_step_floats(c) + (c->experts ? 2 * h + c->experts : 0));
-    return grams + states + chunk;
+    return grams + states + chunk + qz_engine_lent_bytes(c, windows, seq_len);
 }

@@ -104,14 +104,14 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
                       bool advance, qz_error *err) {
     const size_t seqs = part->seqs, n = seqs * p->seq;
     float *x = part->x;
+    qz_engine_at(p->e, part->at / (p->seq * p->hidden), s);
     income(p, sub, s, x, part->at, n);
     if (sub == QZ_SUB_MIXER)
         QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], (qz_chunk){seqs, p->seq}, p->out, err));
     else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
     if (!advance) return QZ_OK;
-    qz_engine_outcome(p->e, qz_engine_layer(p->e, p->layer), sub, p->out, n);
-    qz_add_rows(x, p->out, n * p->hidden);
+    qz_engine_outcome(p->e, qz_engine_layer(p->e, p->layer), sub, p->out, n, x);
     return QZ_OK;
 }
 
@@ -150,7 +150,7 @@ static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t fir
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
     float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
-    if (!group->inside && p->sequential)
+    if (group->first_of_sub && p->sequential)
         QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
     if (is_last(p, group))
         QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs, at}, true, err));
@@ -178,9 +178,9 @@ static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
+    if (group->first_of_sub && !mixer && p->sequential)
+        QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
     if (!group->inside) {
-        if (!mixer && p->sequential)
-            QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
         income(p, group->sub, FLOAT, x, at, n);
         income(p, group->sub, QUANT, mixer ? y : in, at, n);
         for (int s = 0; mixer && s < STREAMS && p->held[s]; s++)
@@ -381,5 +381,5 @@ uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     /* experts: matrices and scores */
     const uint64_t engine = part * 4u * qz_step_floats(c) + c->experts * (8 * own * own + 4 * part);
     return (c->parallel ? 16u : 8u) * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) +
-           32 * widest * widest + 16 * h * widest + engine;
+           32 * widest * widest + 16 * h * widest + engine + 2 * qz_engine_lent_bytes(c, windows, seq_len);
 }

@@ -131,24 +131,25 @@ static void scale_worker(void *arg, qz_part part) {
     qz_split(j->n, 1, part, &lo, &hi);
     for (size_t i = lo * j->cols; i < hi * j->cols; i++) j->y[i] *= scale;
 }
-void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n) {
+void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n, float *x) {
     const qz_norm which = sub == QZ_SUB_MIXER ? QZ_NORM_ATTN_OUT : QZ_NORM_FFN_OUT;
-    row_job scale = {.e = e, .n = n, .cols = e->model->config.hidden_size, .y = y};
+    const size_t cols = e->model->config.hidden_size;
+    row_job scale = {.e = e, .n = n, .cols = cols, .y = y}, add = {.e = e, .n = n, .cols = cols, .x = y, .y = x};
+    if (sub == QZ_SUB_FFN && e->model->config.stream_ffn) {
+        memcpy(x, y, n * cols * sizeof *y);
+        if (!qz_mm_all_finite(e->mm, x, n * cols)) atomic_store_explicit(&e->step.wild, true, memory_order_relaxed);
+        return;
+    }
     if (w->norm[which]) qz_step_norm(e, y, (qz_gains){w->norm[which], w->norm_bias[which]}, n, y);
     if (e->model->config.residual_scale > 0) qz_step_rows(e, scale_worker, n, &scale);
+    qz_step_rows(e, add_worker, n, &add);
 }
 
 void qz_engine_income(qz_engine *e, const qz_layer_weights *w, qz_sub sub, const float *x, size_t n, float *h) {
     const qz_norm which = sub == QZ_SUB_MIXER || e->model->config.parallel ? QZ_NORM_ATTN : QZ_NORM_FFN;
-    if (w->norm[which]) qz_step_norm(e, x, (qz_gains){w->norm[which], w->norm_bias[which]}, n, h);
+    const bool stream = sub == QZ_SUB_FFN && e->model->config.stream_ffn;
+    if (w->norm[which] && !stream) qz_step_norm(e, x, (qz_gains){w->norm[which], w->norm_bias[which]}, n, h);
     else memcpy(h, x, n * (size_t)e->model->config.hidden_size * sizeof *x);
-}
-
-/* out goes to the residual stream. */
-static void add_to_stream(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *x, size_t n) {
-    row_job add = {.e = e, .n = n, .cols = e->model->config.hidden_size, .x = e->step.out, .y = x};
-    qz_engine_outcome(e, w, sub, e->step.out, n);
-    qz_step_rows(e, add_worker, n, &add);
 }
 
 qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz_error *err) {
@@ -158,9 +159,9 @@ qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz
     atomic_store_explicit(&s->beyond, false, memory_order_relaxed);
     qz_engine_income(e, w, QZ_SUB_MIXER, x, n, s->h);
     QZ_TRY(qz_step_sub(e, QZ_SUB_MIXER, at, s->h, n, s->out, err));
-    add_to_stream(e, w, QZ_SUB_MIXER, x, n);
+    qz_engine_outcome(e, w, QZ_SUB_MIXER, s->out, n, x);
     if (!e->model->config.parallel) qz_engine_income(e, w, QZ_SUB_FFN, x, n, s->h); /* else it is there still */
     QZ_TRY(qz_step_sub(e, QZ_SUB_FFN, at, s->h, n, s->out, err));
-    add_to_stream(e, w, QZ_SUB_FFN, x, n);
+    qz_engine_outcome(e, w, QZ_SUB_FFN, s->out, n, x);
     return qz_step_tame(e, at->layer, err);
 }

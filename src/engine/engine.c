@@ -3,6 +3,8 @@
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include "model/cache.h"
+#include "model/config_wide.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -112,6 +114,17 @@ static void name_kernel(qz_engine *e) {
                    e->rounds[0] ? " inputs" : "");
 }
 
+/* What inputs of tokens need besides. */
+static qz_status open_tokens(qz_engine *e, size_t threads, qz_error *err) {
+    const qz_tensor_view *table = e->model->token[QZ_TOKEN_EMBED];
+    if (table == NULL) return QZ_OK;
+    size_t n;
+    const bool fits = qz_mul_size(table->cols + (size_t)e->model->config.token.width, threads, &n);
+    e->step.token_rows = fits ? qz_arena_alloc(&e->arena, n, sizeof *e->step.token_rows) : NULL;
+    if (e->step.token_rows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
+    return small(e, e->model->token[QZ_TOKEN_GAINS], &e->token_gains, err);
+}
+
 qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options *o, qz_engine **out, qz_error *err) {
     *out = NULL;
     qz_engine *e = qz_calloc_array(1, sizeof *e);
@@ -134,6 +147,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     }
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
     if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
+    if (st == QZ_OK) st = open_tokens(e, threads, err);
     if (st == QZ_OK) st = small(e, m->final_bias, &e->final_bias, err);
     if (st == QZ_OK) st = small(e, m->head_bias, &e->head_bias, err);
     if (st == QZ_OK) {
@@ -206,6 +220,7 @@ void qz_engine_free(qz_engine *e) {
         each_packed(e, i, free_one, NULL);
     qz_packed_free(e->head_packed);
     qz_kv_free(e->scratch_kv);
+    for (size_t i = 0; i < 2; i++) qz_free(e->lent[i]);
     step_release(&e->step, &e->model->config, qz_pool_size(e->run->pool));
     qz_mm_free(e->mm);
     qz_arena_release(&e->arena);
@@ -289,7 +304,7 @@ static qz_status add_positions(qz_engine *e, size_t first, size_t n, float *x, q
     return QZ_OK;
 }
 
-static qz_status embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err) {
+qz_status qz_step_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err) {
     const qz_tensor_view *t = e->model->embed;
     for (size_t i = 0; i < n; i++) {
         if (ids[i] >= t->rows)
@@ -305,7 +320,9 @@ static qz_status embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz
     return QZ_OK;
 }
 qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, size_t seq_len, float *x, qz_error *err) {
-    QZ_TRY(embed(e, ids, n, x, err));
+    QZ_TRY(qz_step_embed(e, ids, n, x, err));
+    e->at.ids = ids, e->at.n = n, e->at.seq = seq_len;
+    qz_engine_at(e, 0, 0);
     for (size_t i = 0; e->model->positions && i < n; i += seq_len)
         QZ_TRY(add_positions(e, 0, qz_min_size(seq_len, n - i), x + i * e->model->config.hidden_size, err));
     return QZ_OK;
@@ -383,7 +400,8 @@ static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **lo
     const qz_batch *b = p->b;
     float *x = p->x;
     QZ_TRY(make_runs(e, kv, b->seq ? b->seq + p->first : NULL, p->n, p->total, err));
-    QZ_TRY(embed(e, b->ids + p->first, p->n, x, err));
+    QZ_TRY(qz_step_embed(e, b->ids + p->first, p->n, x, err));
+    e->step.ids = b->ids + p->first;
     for (const qz_seq_run *r = e->step.runs; r < e->step.runs + e->step.n_runs; r++)
         QZ_TRY(add_positions(e, r->past, r->n, x + r->first * c->hidden_size, err));
     kv->touched = kv->states != NULL;
@@ -435,6 +453,62 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
 }
 
 /* ---- block-wise use ---- */
+void qz_engine_at(qz_engine *e, size_t first_window, size_t stream) {
+    e->at.first = first_window;
+    e->at.stream = stream;
+}
+
+/* Does a layer behind read its keys? */
+static bool lends(const qz_config *c, size_t l) {
+    bool yes = false;
+    for (size_t b = l + 1; c->wide.borrowers && b < c->layers; b++) yes |= qz_config_key_layer(c, b) == l;
+    return yes;
+}
+uint64_t qz_engine_lent_bytes(const qz_config *c, size_t windows, size_t seq_len) {
+    uint64_t n = 0;
+    for (size_t l = 0; l < c->layers; l++) {
+        const qz_layer_cache k = qz_cache_of(c, l);
+        if (lends(c, l)) n += k.heads * (k.k_dim + k.v_dim);
+    }
+    return 4 * n * windows * seq_len;
+}
+
+/* The layers that lend keep those of all windows, so that the borrowers' calls find them. */
+static qz_status lend(qz_engine *e, qz_kv *kv, size_t n_seq, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    if (c->wide.borrowers == 0) return QZ_OK;
+    const size_t s = e->at.stream, windows = qz_max_size(e->at.seq ? e->at.n / e->at.seq : 0, e->at.first + n_seq);
+    size_t tokens;
+    if (!qz_mul_size(windows, kv->max_tokens, &tokens))
+        return qz_fail(err, QZ_EMEMORY, "out of memory for the keys of %zu windows", windows);
+    if (e->lent_tokens[s] < tokens) {
+        const uint64_t bytes = qz_engine_lent_bytes(c, windows, kv->max_tokens);
+        qz_free(e->lent[s]);
+        e->lent_tokens[s] = 0;
+        e->lent[s] = bytes <= SIZE_MAX ? qz_alloc_aligned((size_t)bytes, 1) : NULL;
+        if (e->lent[s] == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory for the keys of %zu windows; use fewer --samples", windows);
+        e->lent_tokens[s] = tokens;
+    }
+    float *p = e->lent[s];
+    for (size_t l = 0; l < c->layers; l++) {
+        qz_kv_layer *x = &kv->layers[l];
+        if (!lends(c, l)) continue;
+        x->first = e->at.first;
+        x->k = p, p += tokens * x->heads * x->k_dim;
+        x->v = p, p += tokens * x->heads * x->v_dim;
+    }
+    return QZ_OK;
+}
+
+/* The tokens of n rows of a call. */
+static qz_status find_tokens(qz_engine *e, size_t n, qz_error *err) {
+    const size_t first = e->at.first * e->at.seq;
+    e->step.ids = e->at.ids ? e->at.ids + first : NULL;
+    if (e->model->config.token.width == 0 || (e->at.ids && first <= e->at.n && n <= e->at.n - first)) return QZ_OK;
+    return qz_fail(err, QZ_EBUG, "rows %zu to %zu of %zu embedded tokens", first, first + n, e->at.n);
+}
+
 /* A cache for one layer at a time and one sequence slot per sequence of the chunk. */
 static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *err) {
     qz_kv *kv = e->scratch_kv;
@@ -444,6 +518,8 @@ static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *e
         QZ_TRY(qz_kv_open_scratch(e, n_seq, seq_len, &e->scratch_kv, err));
         kv = e->scratch_kv;
     }
+    QZ_TRY(lend(e, kv, n_seq, err));
+    QZ_TRY(find_tokens(e, n_seq * seq_len, err));
     QZ_TRY(qz_step_reserve(e, n_seq * seq_len, err));
     QZ_TRY(qz_kv_rope(kv, &e->model->config, seq_len, err));
     e->step.n_runs = 0;
@@ -467,6 +543,7 @@ qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w,
 qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y,
                         qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));
+    QZ_TRY(find_tokens(e, n, err));
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer]};
     return qz_step_sub(e, QZ_SUB_FFN, &at, h, n, y, err);
 }

@@ -94,6 +94,12 @@ const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
  * decoder block; mixer and ffn give a sub-module's output y [n, hidden] for an already normed input h [n, hidden] with
  * weights w (NULL: the layer's own); logits are of all n rows. */
 qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, size_t seq_len, float *x, qz_error *err);
+/* Where the next calls stand, for blocks that look at the tokens or at keys that an earlier layer has kept: their first
+ * window among those of the last qz_engine_embed (whose ids must live on), and which of two streams (0 or 1) they are.
+ * Without it: the first window of stream 0. */
+void qz_engine_at(qz_engine *e, size_t first_window, size_t stream);
+/* Bytes of the keys and values that are kept so, of one stream. */
+uint64_t qz_engine_lent_bytes(const qz_config *c, size_t windows, size_t seq_len);
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len,
                           qz_error *err);
 typedef struct { size_t n_seq, seq_len; } qz_chunk;
@@ -103,9 +109,9 @@ qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, c
                         qz_error *err);
 /* h = the norm before a sub-module, for rows x [n, hidden]; where the layer has none, x as it is. */
 void qz_engine_income(qz_engine *e, const qz_layer_weights *w, qz_sub sub, const float *x, size_t n, float *h);
-/* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's
- * multiplier, in place. */
-void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);
+/* The stream x goes past a sub-module that gave y: through the norm behind it and the family's multiplier (in place), then
+ * added; or y is the next stream, where the family's feed-forward gives that. */
+void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n, float *x);
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
 /* h = final norm of x, [n, hidden]: the input of the output matrix. */
 void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h);

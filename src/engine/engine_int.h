@@ -9,6 +9,7 @@
 /* What a layer keeps (model/cache.h). */
 typedef struct {
     size_t heads, k_dim, v_dim;
+    size_t first;             /* of a layer that keeps more sequences than the cache has slots: that of slot 0 */
     void *k, *v;              /* [seq][head][max_tokens][dim]; NULL: none */
     size_t n_window, n_state;
     float *window, *state;    /* [seq][n_window], [seq][n_state]; of a sequence of no tokens without meaning */
@@ -61,6 +62,8 @@ typedef struct {
     size_t n_runs, runs_cap;
     qz_expert_step experts;
     float *low; size_t low_room;                  /* of an adapter: A x, and a piece of B (A x) */
+    const uint32_t *ids;                          /* of the step's tokens */
+    float *token_rows;                            /* [threads, of the table and of a layer] where tokens have inputs */
     atomic_bool wild, beyond;                     /* a value that is not finite, a key or value beyond
                                                    * float16: seen since last asked */
 } qz_step;
@@ -79,9 +82,14 @@ struct qz_engine {
     qz_layer_weights *layers;
     qz_weights head;
     qz_packed *head_packed;
-    const float *final_norm, *final_bias, *head_bias;
+    const float *final_norm, *final_bias, *head_bias, *token_gains;
     qz_step step;
     qz_kv *scratch_kv;       /* for block-wise use */
+    /* Where its calls stand: tokens of all windows, the first window of a call; keys and values of all windows in layers
+     * that others borrow them of, of each stream. */
+    struct { const uint32_t *ids; size_t n, seq, first, stream; } at;
+    float *lent[2];
+    size_t lent_tokens[2];
     qz_observe_fn observe;
     void *observe_arg;
     qz_arena arena;
@@ -124,6 +132,12 @@ qz_status qz_step_reserve_scores(qz_engine *e, size_t need, size_t keys, qz_erro
 void qz_step_rows(qz_engine *e, qz_pool_fn fn, size_t n, void *job);
 /* The input of linear `first` and those beside it: shown to the observer, and checked. */
 qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const float *x, size_t n, qz_error *err);
+qz_status qz_step_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
+/* Weights of the experts of each token from what the router reads, x [n, hidden]; what the rule has besides, and what
+ * the weights of each expert are multiplied with, or NULL. Then y [n, hidden] from what the experts read. */
+typedef struct { const float *correction, *scale; } qz_choice;
+qz_status qz_step_choose(qz_engine *e, const qz_place *at, const float *x, size_t n, qz_choice by, qz_error *err);
+qz_status qz_step_chosen(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
 qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
 void qz_expert_step_release(qz_expert_step *s);
 /* Tells the observer, if there is one. */

@@ -125,7 +125,7 @@ static void families(void **state) {
                                        "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
                                        "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
                                        "glm4_moe", "qwen3_5", "deepseek_v3", "cohere2",
-                                       "qwen3_5_moe", "qwen3_next"};
+                                       "qwen3_5_moe", "qwen3_next", "gemma4", "gemma4-moe"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");
         other_spellings(dirs[i]);

@@ -177,22 +177,35 @@ static qz_status run_shared(qz_engine *e, const qz_place *at, const float *h, si
     return QZ_OK;
 }
 
-qz_status qz_step_experts(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
-    const qz_layer_weights *w = at->w;
+qz_status qz_step_choose(qz_engine *e, const qz_place *at, const float *x, size_t n, qz_choice by, qz_error *err) {
     const qz_config *c = &e->model->config;
     qz_expert_step *s = &e->step.experts;
     QZ_TRY(qz_step_reserve_experts(e, n, err));
-    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, QZ_MLP_GATE, -1), h, n, (size_t)c->hidden_size);
-    QZ_TRY(qz_mm_exact(e->mm, &w->router, h, n, s->score, err));
-    rows_job j = {.e = e, .y = s->score, .n = n, .weight = w->part[QZ_ROUTER_CORRECTION], .bias = w->router_bias};
+    QZ_TRY(qz_mm_exact(e->mm, &at->w->router, x, n, s->score, err));
+    rows_job j = {.e = e, .y = s->score, .n = n, .weight = by.correction, .bias = at->w->router_bias};
     qz_pool_run(n > 4 ? e->run->pool : NULL, 0, choose_rows, &j);
+    for (size_t i = 0; by.scale && i < n * c->experts; i++) s->score[i] *= by.scale[i % c->experts];
+    return QZ_OK;
+}
+
+qz_status qz_step_chosen(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    qz_expert_step *s = &e->step.experts;
     memset(y, 0, n * (size_t)c->hidden_size * sizeof *y);
     for (size_t x = 0; x < c->experts; x++) {
         const size_t m = gather(c, s, x, h, n);
         if (m == 0) continue;
         QZ_TRY(run_expert(e, at, x, m, err));
-        j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
+        rows_job j = {.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }
+    return QZ_OK;
+}
+
+qz_status qz_step_experts(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, QZ_MLP_GATE, -1), h, n, (size_t)c->hidden_size);
+    QZ_TRY(qz_step_choose(e, at, h, n, (qz_choice){.correction = at->w->part[QZ_ROUTER_CORRECTION]}, err));
+    QZ_TRY(qz_step_chosen(e, at, h, n, y, err));
     return c->shared_width ? run_shared(e, at, h, n, y, err) : QZ_OK;
 }

@@ -45,7 +45,7 @@ static qz_status open_cache(qz_engine *e, size_t n_seq, size_t max_tokens, bool 
         return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
     qz_kv *kv = qz_calloc_array(1, sizeof *kv);
     if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
-    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .rope_stride = c->head_dim,
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .rope_stride = qz_max_size(c->head_dim, c->wide.head_dim),
                   .type = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME};
     kv->layers = qz_calloc_array(kv->n_layers, sizeof *kv->layers);
     uint64_t values = 0, states = 0, state_bytes = 0;
@@ -94,7 +94,7 @@ uint64_t qz_kv_bytes(const qz_kv *kv) { return kv->bytes; }
 
 size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head) {
     const qz_kv_layer *x = &kv->layers[layer];
-    return (seq * x->heads + kv_head) * kv->max_tokens * x->k_dim;
+    return ((x->first + seq) * x->heads + kv_head) * kv->max_tokens * x->k_dim;
 }
 
 static float larger(float most, const float *x, size_t n) {
@@ -130,7 +130,8 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
     for (int local = 0; local < (kv->rope_local ? 2 : 1); local++) {
         qz_rope_frequencies(c, local, n, inv, &att);
         for (size_t p = kv->rope_ready; p < n; p++)
-            rope_row((local ? kv->rope_local : kv->rope) + p * kv->rope_stride, p, inv, att, (size_t)c->rotary_dim / 2);
+            rope_row((local ? kv->rope_local : kv->rope) + p * kv->rope_stride, p, inv, att,
+                     (size_t)qz_rotary_dim(c, local) / 2);
     }
     kv->rope_ready = n;
     return QZ_OK;

@@ -11,6 +11,9 @@ qz_layer_cache qz_cache_of(const qz_config *c, size_t layer) {
     /* the compressed vector and the rotated part, once for all heads */
     if (kind == QZ_KIND_LATENT || kind == QZ_KIND_LATENT_DIRECT)
         return (qz_layer_cache){.heads = 1, .k_dim = c->latent.kv_rank + c->latent.rope};
+    if (kind == QZ_KIND_BORROWED_KEYS || kind == QZ_KIND_WIDE_BORROWED_KEYS) return (qz_layer_cache){0};
+    if (kind == QZ_KIND_WIDE_ATTENTION || kind == QZ_KIND_WIDE_KEYS)
+        return (qz_layer_cache){.heads = c->wide.kv_heads, .k_dim = c->wide.head_dim, .v_dim = c->wide.head_dim};
     return (qz_layer_cache){.heads = c->kv_heads, .k_dim = c->head_dim, .v_dim = c->head_dim};
 }
 

@@ -5,6 +5,7 @@
 #include "model/config_keys.h"
 #include "model/config_latent.h"
 #include "model/config_parts.h"
+#include "model/config_wide.h"
 #include "model/families.h"
 #include "model/sites.h"
 #include "base/io.h"
@@ -41,6 +42,7 @@ static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, con
     *kind = QZ_ROPE_NONE;
     if (type == NULL) return QZ_OK;
     /* its names over time */
+    if (f->proportional && strcmp(type, "proportional") == 0) return *kind = QZ_ROPE_PROPORTIONAL, QZ_OK;
     if (f->longrope && (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0 || strcmp(type, "yarn") == 0))
         return *kind = QZ_ROPE_LONGROPE, QZ_OK;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -201,6 +203,15 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
         if (f->rope_mscale) QZ_TRY(qz_json_f64(rope, "long_mscale", name, &r->long_mscale, err));
         QZ_TRY(read_factors(rope, "short_factor", name, c, r->short_factor, err));
         return read_factors(rope, "long_factor", name, c, r->long_factor, err);
+    case QZ_ROPE_PROPORTIONAL:
+        r->share = 1;
+        QZ_TRY(qz_json_f64(rope, "partial_rotary_factor", name, &r->share, err));
+        QZ_TRY(qz_json_f64(rope, "factor", name, &r->factor, err));
+        if (r->share > 0 && r->share <= 1 && r->factor == 1) return QZ_OK;
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "rope_type 'proportional': file '%s': expected partial_rotary_factor above 0 to 1 and factor 1, "
+                       "found %g and %g",
+                       name, r->share, r->factor);
     case QZ_ROPE_NONE: break;
     }
     return QZ_OK;
@@ -279,7 +290,8 @@ static qz_status read_scales(const json_t *root, const char *name, const qz_fami
         c->attn_softcap = json_object_get(root, "attn_logit_softcapping") ? 0 : f->attn_softcap;
         QZ_TRY(qz_json_f64(root, "attn_logit_softcapping", name, &c->attn_softcap, err));
     }
-    if (f->query_scalar > 0) {
+    if (f->unscaled) scalar = c->attn_scale = 1;
+    if (f->query_scalar > 0 || f->unscaled) {
         c->logit_softcap = json_object_get(root, "final_logit_softcapping") ? 0 : f->logit_softcap;
         QZ_TRY(qz_json_f64(root, "final_logit_softcapping", name, &c->logit_softcap, err));
     }
@@ -495,6 +507,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_config_latent(root, name, f, c, err));
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
+    QZ_TRY(qz_config_wide(root, name, f, c, err));
     if (f->learned_positions) memset(c->layer_no_rope, 1, (size_t)c->layers);
     for (size_t l = 0; f->rope_sliding_only && l < c->layers; l++) c->layer_no_rope[l] = !c->layer_sliding[l];
     QZ_TRY(read_dtype(root, name, c, err));
@@ -588,6 +601,7 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
                        "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
                        (unsigned long long)c->heads, (unsigned long long)c->kv_heads, name);
     QZ_TRY(qz_config_validate_delta(c, name, err));
+    QZ_TRY(qz_config_wide_validate(c, name, err));
     if (c->head_dim % 2 != 0)
         return qz_fail(err, QZ_EFORMAT, "head_dim must be even for rotary embeddings: file '%s': found %llu", name,
                        (unsigned long long)c->head_dim);
@@ -610,6 +624,10 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 uint64_t qz_config_parameters(const qz_config *c) {
     uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + (c->norm_bias ? 2 * d : d) +
                                           (c->head_bias ? c->vocab_size : 0) + c->position_rows * d;
+    for (int i = 0; i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        n += qz_token_site_of(c, i, &t) ? t.rows * t.cols : 0;
+    }
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)

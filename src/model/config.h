@@ -18,7 +18,8 @@ typedef enum {
     QZ_ROPE_DYNAMIC,
     QZ_ROPE_LLAMA3,
     QZ_ROPE_YARN,
-    QZ_ROPE_LONGROPE
+    QZ_ROPE_LONGROPE,
+    QZ_ROPE_PROPORTIONAL  /* the first pairs rotate as all would, the others do not */
 } qz_rope_kind;
 
 #define QZ_MAX_LAYERS 512
@@ -40,6 +41,7 @@ typedef struct {
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
     double short_mscale, long_mscale; /* longrope: attention factors up to the original length, beyond; 0: computed */
     double query_beta;                /* rotated queries grow by 1 + beta·ln(1 + position div original_max_position) */
+    double share;                     /* proportional: of the pairs, those that rotate */
     uint64_t sections[3];             /* mrope_section: pairs of the three axes of an image; of text all are one */
 } qz_rope;
 
@@ -138,9 +140,15 @@ typedef struct {
     /* gated delta net; taps of its convolution; 0: none. interval: every n-th layer is softmax attention, as the file
      * says; as GGUF stores it: rates -exp(A) in place of A, value heads tiled over the key heads */
     struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps, interval; bool rates, tiled; } delta;
+    /* Layers of full attention that have heads of their own, the feed-forward of the last `borrowers` layers, which have
+     * no keys (0: as the others). token: a vector of each token for each layer, and the tokens that have some. */
+    struct { uint64_t head_dim, kv_heads, ffn, borrowers; bool keys_as_values; } wide;
+    struct { uint64_t width, rows; } token;
+    bool stream_ffn;                  /* the feed-forward reads the stream and gives the next one, norms inside */
     bool q_gate;                      /* q_proj also makes the output's gate */
     unsigned parts;                   /* QZ_PART_… */
     qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
+    uint8_t layer_ffn[QZ_MAX_LAYERS]; /* qz_kind_id where it is not what `ffn` and `experts` say, else 0 */
     uint8_t layer_dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     qz_rope rope;
     qz_type dtype;                    /* of the checkpoint's weights */
@@ -196,6 +204,13 @@ typedef struct {
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
     double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has
                                        * no such key */
+    bool by_layer;                    /* sizes by the kind of layer, keys that the last layers borrow, an input of each
+                                       * token for each layer (gemma4; config_wide.c) */
+    bool stream_ffn;                  /* qz_config.stream_ffn */
+    bool unscaled;                    /* scores are not scaled; final_logit_softcapping is read, default none */
+    bool proportional;                /* rope type proportional is read, with its partial_rotary_factor */
+    const char *experts_used_key;     /* NULL: num_experts_per_tok */
+    const char *experts_switch;       /* key that says whether there are experts, default false; NULL: there are */
     bool gguf_window_list;            /* GGUF says of each layer whether it slides */
     bool gguf_attn_factor;            /* rope.scaling.yarn_attn_factor is written as well, and attn_factor where it is
                                        * not what loaders take anyway */
@@ -226,6 +241,9 @@ const qz_family_info *qz_family_get(qz_family f);
 static inline const char *qz_ffn_key(const qz_family_info *f) {
     return f->learned_positions ? "ffn_dim" : "intermediate_size";
 }
+/* Has a model with this configuration experts, as far as the family's switch says; the key of how many a token takes. */
+bool qz_experts_wanted(const json_t *root, const qz_family_info *f);
+const char *qz_used_key(const qz_family_info *f);
 static inline const char *qz_eps_key(const qz_family_info *f) { return f->eps_key ? f->eps_key : "rms_norm_eps"; }
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
@@ -254,6 +272,10 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 /* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and
  * longrope depend on it); sliding: of a layer with a window. */
 void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor);
+/* Values of a head that rotate, in a layer with a window or in one of full attention. */
+static inline uint64_t qz_rotary_dim(const qz_config *c, bool sliding) {
+    return sliding || c->wide.head_dim == 0 ? c->rotary_dim : c->wide.head_dim;
+}
 /* What a query at position pos of a layer without rotary positions is multiplied with. */
 float qz_plain_query_growth(const qz_config *c, size_t pos);
 /* What a rotated query at position pos is multiplied with: 1 where the model has no such growth. */

@@ -4,6 +4,12 @@
 #include <string.h>
 
 const char *qz_experts_key(const qz_family_info *f) { return f->experts_key ? f->experts_key : "num_local_experts"; }
+bool qz_experts_wanted(const json_t *root, const qz_family_info *f) {
+    return f->experts > 0 && (f->experts_switch == NULL || json_is_true(json_object_get(root, f->experts_switch)));
+}
+const char *qz_used_key(const qz_family_info *f) {
+    return f->experts_used_key ? f->experts_used_key : "num_experts_per_tok";
+}
 const char *qz_dense_keys(const qz_family_info *f) {
     static const char *const words[] = {[QZ_DENSE_NONE] = "model_type",
                                         [QZ_DENSE_STEP] = "mlp_only_layers, decoder_sparse_step",
@@ -115,7 +121,7 @@ static qz_status read_shared(const json_t *root, const char *name, const qz_fami
 
 qz_status qz_config_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
                             qz_error *err) {
-    if (f->experts == 0) return QZ_OK;
+    if (!qz_experts_wanted(root, f)) return QZ_OK;
     c->experts = f->experts;
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
@@ -123,7 +129,7 @@ qz_status qz_config_experts(const json_t *root, const char *name, const qz_famil
     c->norm_topk = f->norm_topk_key ? f->norm_topk : f->route == QZ_ROUTE_SOFTMAX;
     c->route = f->route;
     QZ_TRY(read_count(root, name, f, c, err));
-    QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
+    QZ_TRY(qz_json_u64(root, qz_used_key(f), name, &c->experts_used, err));
     if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
     if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
     const uint64_t least = f->dense == QZ_DENSE_STEP ? 0 : 1; /* qwen3_moe with no experts is dense throughout */
@@ -132,8 +138,8 @@ qz_status qz_config_experts(const json_t *root, const char *name, const qz_famil
                        name, c->experts_key, (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
     if (c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
         return qz_fail(err, QZ_EFORMAT,
-                       "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu",
-                       name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
+                       "experts out of range: file '%s', key '%s': expected 1 to %llu, found %llu",
+                       name, qz_used_key(f), (unsigned long long)qz_max_size(1, (size_t)c->experts),
                        (unsigned long long)c->experts_used);
     if (c->route == QZ_ROUTE_SPARSEMIXER && c->experts_used != 2)
         return qz_fail(err, QZ_EUNSUPPORTED,

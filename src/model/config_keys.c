@@ -128,12 +128,13 @@ static void add_value(qz_config_keys *k, qz_keys_list list, const char *prefix, 
 static bool family_reads(const qz_family_info *f, const char *key) {
     const bool state = qz_kind_get(f->mixer)->state;
     const struct { const char *key; bool read; } some[] = {
-        {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0},
+        {"query_pre_attn_scalar", f->query_scalar > 0},
+        {"final_logit_softcapping", f->query_scalar > 0 || f->unscaled},
         {"attn_logit_softcapping", f->attn_softcap > 0}, {"hidden_activation", f->act == QZ_ACT_GELU_TANH},
         {"rope_local_base_freq", f->local_theta > 0 && !f->local_plain},
         {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
-        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary},
-        {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary || f->proportional},
+        {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts && f->experts_used_key == NULL},
         {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->experts && f->expert_width},
         {"n_routed_experts", f->experts && strcmp(qz_experts_key(f), "n_routed_experts") == 0},
         {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->dense == QZ_DENSE_STEP},
@@ -158,7 +159,12 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"ffn_dim", f->learned_positions > 0}, {"activation_function", f->act == QZ_ACT_RELU},
         {"q_lora_rank", f->mixer == QZ_KIND_LATENT}, {"kv_lora_rank", f->mixer == QZ_KIND_LATENT},
         {"qk_nope_head_dim", f->mixer == QZ_KIND_LATENT}, {"qk_rope_head_dim", f->mixer == QZ_KIND_LATENT},
-        {"qk_head_dim", f->mixer == QZ_KIND_LATENT}, {"v_head_dim", f->mixer == QZ_KIND_LATENT}};
+        {"qk_head_dim", f->mixer == QZ_KIND_LATENT}, {"v_head_dim", f->mixer == QZ_KIND_LATENT},
+        {"top_k_experts", f->experts_used_key != NULL}, {"enable_moe_block", f->experts_switch != NULL},
+        {"attention_k_eq_v", f->by_layer}, {"global_head_dim", f->by_layer}, {"per_layer_config", f->by_layer},
+        {"num_global_key_value_heads", f->by_layer}, {"num_kv_shared_layers", f->by_layer},
+        {"use_double_wide_mlp", f->by_layer}, {"hidden_size_per_layer_input", f->by_layer},
+        {"vocab_size_per_layer_input", f->by_layer}, {"use_bidirectional_attention", f->by_layer}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
@@ -336,7 +342,7 @@ static bool given(const json_t *o, const char *key) {
 }
 
 qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err) {
-    const bool experts = f->experts > 0, both = given(root, "num_experts") || given(root, "num_local_experts");
+    const bool experts = qz_experts_wanted(root, f), both = given(root, "num_experts") || given(root, "num_local_experts");
     const struct { const char *key; bool there; } keys[] = {
         {"vocab_size", given(root, "vocab_size")},
         {"hidden_size", given(root, "hidden_size")},
@@ -395,7 +401,10 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
          f->attn_softcap},
         {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"),
          f->logit_softcap},
-        {"num_experts_per_tok", experts, (double)c->experts_used},
+        {qz_used_key(f), experts, (double)c->experts_used},
+        {"attention_k_eq_v", f->by_layer, 0}, {"num_kv_shared_layers", f->by_layer, 0},
+        {"use_double_wide_mlp", f->by_layer, 0}, {"enable_moe_block", f->experts_switch != NULL, 0},
+        {"vocab_size_per_layer_input", f->by_layer && c->token.width, (double)c->token.rows},
         {"n_group", f->groups > 0, (double)c->groups},
         {"topk_group", f->groups > 0, (double)c->groups_kept},
         {"first_k_dense_replace", f->dense == QZ_DENSE_FIRST, (double)f->first_dense},

@@ -47,6 +47,7 @@ void qz_config_kinds(qz_config *c) {
     c->ffn = f->ffn;
     c->no_norms_before = f->no_norms_before;
     c->parallel = f->parallel;
+    c->stream_ffn = f->stream_ffn;
     c->norm_mean = f->norm_mean;
     c->norm_bias = f->norm_bias;
     c->qk_norm_whole = f->qk_norm_whole;

@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "model/model.h"
+#include <stdio.h>
 
 typedef struct { qz_model *m; size_t cap; qz_type type; bool failed; } maker;
 
@@ -34,7 +35,7 @@ static void add_block(maker *k, size_t layer) {
 }
 
 static size_t tensors_of(const qz_config *c) {
-    size_t n = 6;
+    size_t n = 6 + QZ_TOKEN_SITES;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
@@ -67,6 +68,12 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
     if (c->position_rows)
         add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_POSITIONS, "weight", outer)), c->position_rows,
             c->hidden_size);
+    for (int i = 0; i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        if (!qz_token_site_of(c, i, &t)) continue;
+        (void)snprintf(outer, sizeof outer, "%s.weight", t.hf);
+        add(&k, qz_arena_strdup(&m->arena, outer), t.rows, t.cols);
+    }
     for (size_t l = 0; l < c->layers && !k.failed; l++) add_block(&k, l);
     add(&k, qz_arena_strdup(&m->arena, qz_outer_name(c, QZ_OUTER_NORM, "weight", outer)), 1, c->hidden_size);
     if (c->norm_bias)

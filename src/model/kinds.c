@@ -29,6 +29,39 @@ static const qz_part_row attention_parts[] = {
     {.hf = "self_attn.sinks", .gguf = "attn_sinks.weight",
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_HEADS, .when = QZ_PART_SINKS}};
 
+/* Values through a norm without gains, so that o_proj's scales have nowhere to go; heads of full layers may have another
+ * size, values may be the keys (before their norm), and keys may be an earlier layer's. */
+#define NORMED_Q(wide, width) \
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = wide, .input = 0, .bias = QZ_BIAS_QKV, \
+     .shard = QZ_SHARD_COLUMN, .rotary = true, .head = width, \
+     .norm = QZ_NORM_Q, .norm_hf = "self_attn.q_norm", .norm_gguf = "attn_q_norm"}
+#define NORMED_K(wide, width) \
+    {.name = "self_attn.k_proj", .gguf = "attn_k", .use = QZ_USE_K, .rows = wide, .input = 0, .bias = QZ_BIAS_QKV, \
+     .shard = QZ_SHARD_COLUMN, .rotary = true, .head = width, \
+     .norm = QZ_NORM_K, .norm_hf = "self_attn.k_norm", .norm_gguf = "attn_k_norm"}
+#define NORMED_V(wide) \
+    {.name = "self_attn.v_proj", .gguf = "attn_v", .use = QZ_USE_V, .rows = wide, .input = 0, .bias = QZ_BIAS_QKV, \
+     .shard = QZ_SHARD_COLUMN}
+#define NORMED_O \
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 1, \
+     .bias = QZ_BIAS_O, .shard = QZ_SHARD_ROW}
+static const qz_linear_row normed_attention[] = {
+    NORMED_Q(QZ_WIDE_Q_ROWS, 0), NORMED_K(QZ_WIDE_KV_HEADS, 0), NORMED_V(QZ_WIDE_KV_HEADS), NORMED_O};
+static const qz_linear_row wide_attention[] = {
+    NORMED_Q(QZ_WIDE_FULL_Q, QZ_WIDE_FULL_HEAD), NORMED_K(QZ_WIDE_FULL_KV, QZ_WIDE_FULL_HEAD),
+    NORMED_V(QZ_WIDE_FULL_KV), NORMED_O};
+static const qz_linear_row wide_keys[] = {
+    NORMED_Q(QZ_WIDE_FULL_Q, QZ_WIDE_FULL_HEAD), NORMED_K(QZ_WIDE_FULL_KV, QZ_WIDE_FULL_HEAD), NORMED_O};
+static const qz_linear_row borrowed[] = {NORMED_Q(QZ_WIDE_Q_ROWS, 0), NORMED_O};
+static const qz_linear_row wide_borrowed[] = {NORMED_Q(QZ_WIDE_FULL_Q, QZ_WIDE_FULL_HEAD), NORMED_O};
+#define NORMED_IN {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"qkv", NULL, NULL, QZ_USE_QKV}}
+static const qz_input_row normed_attention_inputs[] = {NORMED_IN, {.cols = QZ_WIDE_HEADS, .residual = true}};
+static const qz_input_row wide_attention_inputs[] = {NORMED_IN, {.cols = QZ_WIDE_FULL_HEADS, .residual = true}};
+static const qz_input_row borrowed_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_HEADS, .residual = true}};
+static const qz_input_row wide_borrowed_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_FULL_HEADS, .residual = true}};
+
 #define LATENT_KV_A(in) \
     {.name = "self_attn.kv_a_proj_with_mqa", .gguf = "attn_kv_a_mqa", .rows = QZ_WIDE_KV_RANK_ROPE, .input = in}
 #define LATENT_KV_B(in) \
@@ -125,6 +158,37 @@ static const qz_input_row plain_mlp_inputs[] = {
     {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 0, .residual = true, .in_place = true},
 };
 
+/* The gated MLP of a feed-forward that reads the stream (engine/stream.c): its norms are inside, and what it gives is the
+ * next stream, so that nothing is added outside. */
+#define STREAM_MLP(wide) \
+    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = wide, .input = 0, \
+     .shard = QZ_SHARD_COLUMN}, \
+    {.name = "mlp.up_proj", .gguf = "ffn_up", .use = QZ_USE_UP, .rows = wide, .input = 0, .shard = QZ_SHARD_COLUMN}, \
+    {.name = "mlp.down_proj", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1, \
+     .shard = QZ_SHARD_ROW}
+#define STREAM_TOKEN \
+    {.name = "per_layer_input_gate", .gguf = "inp_gate", .rows = QZ_WIDE_TOKEN, .input = 2}, \
+    {.name = "per_layer_projection", .gguf = "proj", .rows = QZ_WIDE_HIDDEN, .input = 3}
+#define STREAM_INPUTS(wide) \
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .inside = true, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}}, \
+    {.cols = wide, .fold = QZ_FOLD_ROWS, .from = 1, .in_place = true}
+static const qz_linear_row stream_mlp[] = {STREAM_MLP(QZ_WIDE_FFN)};
+static const qz_linear_row stream_wide_mlp[] = {STREAM_MLP(QZ_WIDE_WIDE_FFN)};
+static const qz_linear_row token_mlp[] = {STREAM_MLP(QZ_WIDE_FFN), STREAM_TOKEN};
+static const qz_linear_row token_wide_mlp[] = {STREAM_MLP(QZ_WIDE_WIDE_FFN), STREAM_TOKEN};
+static const qz_input_row stream_mlp_inputs[] = {STREAM_INPUTS(QZ_WIDE_FFN)};
+static const qz_input_row stream_wide_mlp_inputs[] = {STREAM_INPUTS(QZ_WIDE_WIDE_FFN)};
+static const qz_input_row token_mlp_inputs[] = {
+    STREAM_INPUTS(QZ_WIDE_FFN), {.cols = QZ_WIDE_HIDDEN, .in_place = true}, {.cols = QZ_WIDE_TOKEN}};
+static const qz_input_row token_wide_mlp_inputs[] = {
+    STREAM_INPUTS(QZ_WIDE_WIDE_FFN), {.cols = QZ_WIDE_HIDDEN, .in_place = true}, {.cols = QZ_WIDE_TOKEN}};
+#define LAYER_SCALE \
+    {.hf = "layer_scalar", .gguf = "layer_output_scale.weight", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_ONE}
+static const qz_part_row stream_parts[] = {
+    LAYER_SCALE,
+    {.hf = "post_per_layer_input_norm.weight", .gguf = "post_norm.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN}};
+
 static const qz_linear_row experts[] = {
     {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE,
      .bias = QZ_BIAS_EXPERTS,
@@ -167,6 +231,36 @@ static const qz_part_row experts_parts[] = {
     {.hf = "mlp.shared_expert_gate.weight", .gguf = "ffn_gate_inp_shexp.weight",
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN, .when = QZ_PART_SHARED_GATE, .module = true}};
 
+/* Experts beside the MLP: each behind a norm of its own, the router behind one without gains. */
+static const qz_linear_row stream_experts[] = {
+    {.name = "mlp.experts.gate_proj", .stored = "experts.%zu.gate_proj", .gguf = "ffn_gate_exps",
+     .use = QZ_USE_GATE, .rows = QZ_WIDE_EXPERT, .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.experts.up_proj", .stored = "experts.%zu.up_proj", .gguf = "ffn_up_exps", .use = QZ_USE_UP,
+     .rows = QZ_WIDE_EXPERT, .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.experts.down_proj", .stored = "experts.%zu.down_proj", .gguf = "ffn_down_exps",
+     .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1, .shard = QZ_SHARD_ROW},
+    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = QZ_WIDE_FFN, .input = 2, .alone = true,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.up_proj", .gguf = "ffn_up", .use = QZ_USE_UP, .rows = QZ_WIDE_FFN, .input = 2, .alone = true,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.down_proj", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 3,
+     .alone = true, .shard = QZ_SHARD_ROW}};
+static const qz_input_row stream_experts_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .inside = true, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
+    {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .in_place = true},
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
+    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 4, .in_place = true}};
+static const qz_part_row stream_experts_parts[] = {
+    LAYER_SCALE,
+    {.hf = "router.scale", .gguf = "ffn_gate_inp.scale", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN},
+    {.hf = "router.per_expert_scale", .gguf = "ffn_down_exps.scale", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_EXPERTS},
+    {.hf = "post_feedforward_layernorm_1.weight", .gguf = "post_ffw_norm_1.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN},
+    {.hf = "pre_feedforward_layernorm_2.weight", .gguf = "pre_ffw_norm_2.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN},
+    {.hf = "post_feedforward_layernorm_2.weight", .gguf = "post_ffw_norm_2.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN}};
+
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
 static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */
     [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false, false},
@@ -177,22 +271,35 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
                              COUNT(delta_parts), false, true},
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
+    [QZ_KIND_NORMED_ATTENTION] = {ROWS(normed_attention), NULL, 0, false, false},
+    [QZ_KIND_WIDE_ATTENTION] = {ROWS(wide_attention), NULL, 0, false, false},
+    [QZ_KIND_WIDE_KEYS] = {wide_keys, COUNT(wide_keys), wide_attention_inputs, COUNT(wide_attention_inputs), NULL, 0,
+                           false, false},
+    [QZ_KIND_BORROWED_KEYS] = {ROWS(borrowed), NULL, 0, false, false},
+    [QZ_KIND_WIDE_BORROWED_KEYS] = {ROWS(wide_borrowed), NULL, 0, false, false},
     [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},
     [QZ_KIND_PLAIN_MLP] = {ROWS(plain_mlp), NULL, 0, false, false},
     [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts), true, false},
     [QZ_KIND_CLAMPED_EXPERTS] = {experts, 3, clamped_inputs, 2, NULL, 0, true, false},
+    [QZ_KIND_STREAM_MLP] = {ROWS(stream_mlp), stream_parts, 1, false, false},
+    [QZ_KIND_STREAM_WIDE_MLP] = {ROWS(stream_wide_mlp), stream_parts, 1, false, false},
+    [QZ_KIND_TOKEN_MLP] = {ROWS(token_mlp), stream_parts, COUNT(stream_parts), false, false},
+    [QZ_KIND_TOKEN_WIDE_MLP] = {ROWS(token_wide_mlp), stream_parts, COUNT(stream_parts), false, false},
+    [QZ_KIND_STREAM_EXPERTS] = {ROWS(stream_experts), stream_experts_parts, COUNT(stream_experts_parts), true, false},
     [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true, false},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
 _Static_assert(COUNT(attention_parts) <= QZ_SUB_PARTS && COUNT(latent_parts) <= QZ_SUB_PARTS &&
-                   COUNT(delta_parts) <= QZ_SUB_PARTS && COUNT(experts_parts) <= QZ_SUB_PARTS,
+                   COUNT(delta_parts) <= QZ_SUB_PARTS && COUNT(experts_parts) <= QZ_SUB_PARTS &&
+                   COUNT(stream_experts_parts) <= QZ_SUB_PARTS,
                "room for every part");
 _Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) &&
                    FITS(latent_direct, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
                    COUNT(delta_split) <= QZ_MIXER_LINEARS,
                "room for every mixer");
 _Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(plain_mlp, QZ_FFN_LINEARS) &&
-                   FITS(experts, QZ_FFN_LINEARS),
+                   FITS(experts, QZ_FFN_LINEARS) && FITS(token_mlp, QZ_FFN_LINEARS) &&
+                   FITS(stream_experts, QZ_FFN_LINEARS),
                "room for every feed-forward");
 
 static const struct { qz_sub sub; const char *word, *step; } names[QZ_KIND_COUNT] = {

@@ -14,6 +14,9 @@ enum { QZ_DELTA_QKVZ, QZ_DELTA_BA, QZ_DELTA_OUT };
 enum { QZ_DELTA_GATED_QKV, QZ_DELTA_GATED_Z, QZ_DELTA_GATED_BA, QZ_DELTA_GATED_OUT };
 enum { QZ_DELTA_QKV, QZ_DELTA_Z, QZ_DELTA_B, QZ_DELTA_A_IN, QZ_DELTA_SPLIT_OUT };
 enum { QZ_DELTA_CONV, QZ_DELTA_DT, QZ_DELTA_A, QZ_DELTA_NORM };
+/* Attention whose values are its keys, or whose keys are an earlier layer's. */
+enum { QZ_KEYS_Q, QZ_KEYS_K, QZ_KEYS_O };
+enum { QZ_BORROWED_Q, QZ_BORROWED_O };
 /* Latent attention; queries at once: QZ_LATENT_DIRECT_…. Float parts alike. */
 enum { QZ_LATENT_Q_A, QZ_LATENT_KV_A, QZ_LATENT_Q_B, QZ_LATENT_KV_B, QZ_LATENT_O };
 enum { QZ_LATENT_DIRECT_Q, QZ_LATENT_DIRECT_KV_A, QZ_LATENT_DIRECT_KV_B, QZ_LATENT_DIRECT_O };
@@ -24,6 +27,13 @@ enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
 enum { QZ_PLAIN_FC1 = QZ_MIXER_LINEARS, QZ_PLAIN_FC2 };
 /* What all tokens go through beside the experts. */
 enum { QZ_SHARED_GATE = QZ_MLP_DOWN + 1, QZ_SHARED_UP, QZ_SHARED_DOWN };
+/* The input of each token behind the gated MLP; the MLP beside experts has the numbers of a shared expert. */
+enum { QZ_TOKEN_GATE = QZ_MLP_DOWN + 1, QZ_TOKEN_PROJ };
+/* Float parts of a feed-forward on the stream: of all, with inputs of tokens, with experts. */
+enum {
+    QZ_LAYER_SCALE = QZ_SUB_PARTS, QZ_TOKEN_NORM, QZ_STREAM_ROUTER_SCALE = QZ_TOKEN_NORM, QZ_STREAM_EXPERT_SCALE,
+    QZ_STREAM_MLP_NORM, QZ_STREAM_EXPERTS_IN, QZ_STREAM_EXPERTS_NORM
+};
 /* Float parts. */
 enum { QZ_ATTN_SINKS };
 enum { QZ_ROUTER_CORRECTION = QZ_SUB_PARTS, QZ_SHARED_GATE_ROW };
@@ -47,6 +57,7 @@ typedef struct {
                                       * matrix; NULL: it does not */
     bool few;                        /* a row or two for each head: some formats cannot hold them */
     qz_wide value_rows;              /* the last so many are value heads; 0: none is */
+    qz_wide head;                    /* of its norm, and of what rotates; 0: head_dim */
     qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */
 } qz_linear_row;
 
@@ -57,6 +68,7 @@ typedef struct {
     bool heads;                      /* in heads that several query heads may share */
     bool residual;                   /* what its linears give is added to the residual stream */
     bool value_heads;                /* made of value heads */
+    bool inside;                     /* made inside the sub-module although it is its first */
     bool in_place;                   /* made where an earlier linear left its rows: no buffer of its own */
     qz_fused fused;
 } qz_input_row;

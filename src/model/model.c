@@ -408,6 +408,12 @@ static qz_status bind_all(binder *b) {
     if (c->norm_bias)
         QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_NORM, "bias", name), 1, c->hidden_size, &m->final_bias));
     if (c->head_bias) QZ_TRY(want(b, "lm_head.bias", 1, c->vocab_size, &m->head_bias));
+    for (int i = 0; i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        if (!qz_token_site_of(c, i, &t)) continue;
+        (void)snprintf(name, sizeof name, "%s.weight", t.hf);
+        QZ_TRY(want(b, name, t.rows, t.cols, &m->token[i]));
+    }
     QZ_TRY(bind_head(b));
     for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));
     return QZ_OK;

@@ -51,6 +51,7 @@ typedef struct qz_model {
     qz_config config;
     const qz_tensor_view *embed, *final_norm, *head; /* head == embed when tied */
     const qz_tensor_view *positions;                 /* learned ones [position_rows, hidden], or NULL */
+    const qz_tensor_view *token[QZ_TOKEN_SITES];     /* of inputs of tokens (sites.h), or NULL */
     const qz_tensor_view *final_bias, *head_bias;    /* of the final norm, of the output matrix, or NULL */
     bool head_untied;                                /* the configuration ties, and the stored head
                                                       * has other values: it is used */

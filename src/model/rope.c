@@ -55,7 +55,7 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
     const qz_rope *r = &c->rope;
     const bool local = sliding && r->local_theta > 0;
     const qz_rope_kind kind = local ? QZ_ROPE_NONE : r->kind;
-    size_t dim = c->rotary_dim;
+    const size_t dim = (size_t)qz_rotary_dim(c, sliding);
     double theta = local ? r->local_theta : r->theta;
     *attention_factor = 1.0f;
     if (kind == QZ_ROPE_YARN) {
@@ -71,6 +71,7 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
             double f = qz_pow(theta, -2.0 * (double)j / (double)dim);
             if (kind == QZ_ROPE_LINEAR) f /= r->factor;
             if (kind == QZ_ROPE_LLAMA3) f = llama3(r, f);
+            if (kind == QZ_ROPE_PROPORTIONAL && j >= (size_t)(r->share * (double)dim / 2)) f = 0;
             inv[j] = (float)f;
         }
     }

@@ -1,6 +1,7 @@
 #include "model/sites.h"
 #include "model/families.h"
 #include "model/kinds.h"
+#include "base/size.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ const char *qz_wide_key(qz_wide w) {
 /* A layer without experts in a model that has them has the gated MLP. */
 qz_kind_id qz_kind_of(const qz_config *c, size_t l, qz_sub sub) {
     if (sub == QZ_SUB_MIXER) return (qz_kind_id)c->layer_mixer[l];
+    if (c->layer_ffn[l]) return (qz_kind_id)c->layer_ffn[l];
     const qz_kind_id own = c->ffn ? c->ffn : c->experts ? QZ_KIND_EXPERTS : QZ_KIND_MLP;
     return qz_kind_get(own)->experts && !qz_config_sparse(c, l) ? QZ_KIND_MLP : own;
 }
@@ -63,6 +65,11 @@ static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t firs
                      .use = r->use ? r->use : QZ_USE_OTHER, .inside = r->inside};
 }
 
+/* Width of the heads of query or key that a row makes. */
+static uint64_t head_of(const qz_config *c, const qz_linear_row *r) {
+    return r->head ? qz_wide_of(c, r->head) : c->head_dim;
+}
+
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     const qz_sub sub = sub_of(linear);
     const qz_kind *k = kind_at(c, layer, sub);
@@ -73,7 +80,7 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     out->rows = qz_wide_of(c, r->rows);
     out->cols = qz_wide_of(c, k->inputs[r->input].cols);
     out->bias = has_bias(c, r->bias);
-    if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
+    if (r->rotary) out->rotary_heads = out->rows / qz_max_size(1, head_of(c, r));
     out->gguf_rest = r->gguf_rest;
     if (r->gguf_rest) out->rest_rows = qz_wide_of(c, r->rest);
     if (r->value_rows) out->value_rows = qz_wide_of(c, r->value_rows);
@@ -143,7 +150,7 @@ static void sub_module(lister *k, qz_sub sub) {
         }
         k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
         if (r->norm_hf && c->qk_norm)
-            norm(k, r->norm, r->norm_hf, r->norm_gguf, c->qk_norm_whole ? k->out[k->n - 1].rows : c->head_dim);
+            norm(k, r->norm, r->norm_hf, r->norm_gguf, c->qk_norm_whole ? k->out[k->n - 1].rows : head_of(c, r));
     }
     for (size_t i = 0; i < kind->n_parts; i++) {
         const qz_part_row *p = &kind->parts[i];
@@ -177,6 +184,17 @@ const char *qz_outer_name(const qz_config *c, qz_outer which, const char *suffix
     const char *const names[] = {"embed_tokens", "embed_positions", f->final_name ? f->final_name : "norm"};
     (void)snprintf(buf, QZ_SITE_NAME, "%s%s.%s", f->root ? f->root : "model.", names[which], suffix);
     return buf;
+}
+
+bool qz_token_site_of(const qz_config *c, int i, qz_token_site *out) {
+    const uint64_t all = c->layers * c->token.width;
+    const qz_token_site sites[QZ_TOKEN_SITES] = {
+        [QZ_TOKEN_EMBED] = {"model.embed_tokens_per_layer", "per_layer_token_embd", c->token.rows, all, QZ_USE_EMBED},
+        [QZ_TOKEN_MATRIX] = {"model.per_layer_model_projection", "per_layer_model_proj", all, c->hidden_size,
+                             QZ_USE_KEPT},
+        [QZ_TOKEN_GAINS] = {"model.per_layer_projection_norm", "per_layer_proj_norm", 1, c->token.width, QZ_USE_KEPT}};
+    *out = sites[i];
+    return all > 0;
 }
 
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size) {
@@ -300,7 +318,7 @@ static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t st
     const size_t at = sub == QZ_SUB_MIXER ? stage : stage - before;
     const qz_input_row *r = &k->inputs[at];
     qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)w->wide[r->cols], .sub = sub,
-                   .inside = at > 0, .residual = r->residual, .fold = r->fold,
+                   .first_of_sub = at == 0, .inside = at > 0 || r->inside, .residual = r->residual, .fold = r->fold,
                    .fused = fused_of(k, at)};
     for (size_t i = k->n_linears; i-- > 0;)
         if (k->linears[i].input == at) in.first = first_of(sub) + i, in.n++;

@@ -94,6 +94,11 @@ size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]);
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size);
 /* The embedding, the table of positions, the last norm: "model.embed_tokens.weight" in a checkpoint of c. */
 typedef enum { QZ_OUTER_EMBED, QZ_OUTER_POSITIONS, QZ_OUTER_NORM } qz_outer;
+/* What makes the vectors that each token has for each layer (c->token): its table, the matrix that the embedding goes
+ * through besides, and the norm behind that. False: the model has none. */
+enum { QZ_TOKEN_EMBED, QZ_TOKEN_MATRIX, QZ_TOKEN_GAINS, QZ_TOKEN_SITES };
+typedef struct { const char *hf, *gguf; uint64_t rows, cols; qz_use use; } qz_token_site; /* names without suffix */
+bool qz_token_site_of(const qz_config *c, int i, qz_token_site *out);
 const char *qz_outer_name(const qz_config *c, qz_outer which, const char *suffix, char buf[QZ_SITE_NAME]);
 /* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
@@ -141,6 +146,7 @@ typedef struct {
     size_t cols;
     size_t first, n;       /* linears that read it; n 0: a router alone, or the output matrix */
     qz_sub sub;
+    bool first_of_sub;     /* a token meets none of its sub-module before */
     bool inside;           /* made inside the sub-module; else it is what the norm before it gives */
     bool residual;         /* what its linears give is added to the residual stream */
     qz_fold_kind fold;

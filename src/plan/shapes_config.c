@@ -170,7 +170,7 @@ static qz_status read_common(const json_t *root, const char *name, qz_shape *s, 
 }
 
 /* Defaults of absent keys would plan another model. */
-static qz_status need_experts(const json_t *root, const char *name, qz_error *err) {
+static qz_status need_experts(const json_t *root, const char *used_key, const char *name, qz_error *err) {
     static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
     uint64_t experts = 0, used = 0;
     for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, QZ_MAX_EXPERTS, &experts, err));
@@ -178,7 +178,7 @@ static qz_status need_experts(const json_t *root, const char *name, qz_error *er
         return qz_fail(err, QZ_EFORMAT,
                        "key 'num_experts' is missing: file '%s': a memory plan needs it; add it from the model's card",
                        name);
-    return needed(root, "num_experts_per_tok", name, 1, experts, &used, err);
+    return needed(root, used_key, name, 1, experts, &used, err);
 }
 
 void qz_shape_take_config(qz_shape *s) {
@@ -242,7 +242,8 @@ static qz_status read_text(const json_t *root, qz_shape *s, qz_error *err) {
     QZ_TRY(read_dims(root, name, run == QZ_FAMILY_COUNT ? "intermediate_size" : qz_ffn_key(qz_family_get(run)),
                      &s->config, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
-        if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));
+        const qz_family_info *f = qz_family_get(run);
+        if (qz_experts_wanted(root, f)) QZ_TRY(need_experts(root, qz_used_key(f), name, err));
         QZ_TRY(qz_config_from_json(root, name, &s->config, err));
         qz_shape_take_config(s);
         return QZ_OK;

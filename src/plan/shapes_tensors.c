@@ -1,6 +1,7 @@
 /* Every tensor of a shape with both spellings. Order: embedding, blocks, final norm, head. */
 #include "base/size.h"
 #include "plan/shapes_int.h"
+#include <stdio.h>
 #include <string.h>
 
 typedef struct { qz_shape *s; size_t cap; bool failed, huge; } lister;
@@ -75,7 +76,7 @@ static void block(lister *k, long l) {
 
 qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     enum { PER_LAYER = 2 * QZ_MAX_SITES };
-    lister k = {.s = s, .cap = 9 + (size_t)s->layers * PER_LAYER};
+    lister k = {.s = s, .cap = 9 + QZ_TOKEN_SITES + (size_t)s->layers * PER_LAYER};
     s->tensors = qz_arena_calloc(&s->arena, k.cap, sizeof *s->tensors);
     if (s->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
     char name[QZ_SITE_NAME];
@@ -88,6 +89,14 @@ qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     if (s->runs && s->config.rope.kind == QZ_ROPE_LONGROPE) {
         outer(&k, "rope_factors_long", "rope_factors_long.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
         outer(&k, "rope_factors_short", "rope_factors_short.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
+    }
+    for (int i = 0; i < QZ_TOKEN_SITES; i++) {
+        qz_token_site t;
+        char gguf[QZ_SITE_NAME];
+        if (!qz_token_site_of(&s->config, i, &t)) continue;
+        (void)snprintf(name, sizeof name, "%s.weight", t.hf);
+        (void)snprintf(gguf, sizeof gguf, "%s.weight", t.gguf);
+        outer(&k, name, gguf, t.rows, t.cols, i == QZ_TOKEN_EMBED ? QZ_ROLE_EMBED : QZ_ROLE_FLOAT);
     }
     for (uint64_t l = 0; l < s->layers && !k.failed && !k.huge; l++) block(&k, (long)l);
     outer(&k, qz_outer_name(&s->config, QZ_OUTER_NORM, "weight", name), "output_norm.weight", 1, s->hidden,
