@@ -68,6 +68,8 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/qwen3"); /* q and k norms */
     same_logits("tests/golden/zoo/granite"); /* multipliers */
     same_logits("tests/golden/zoo/qwen3_5_moe"); /* experts, value heads of which a key head has three */
+    same_logits("tests/golden/zoo/gemma4"); /* borrowed keys, inputs of tokens, heads of two sizes */
+    same_logits("tests/golden/zoo/gemma4-moe"); /* keys as values, experts beside the MLP */
     same_logits("tests/golden/zoo/qwen3_next"); /* projections of a delta net in one matrix */
     same_logits("tests/golden/zoo/qwen3_5"); /* value heads in another order, decays as rates, gated attention */
     same_logits("tests/golden/zoo/olmo2"); /* norms behind alone, of all heads */

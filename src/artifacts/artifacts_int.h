@@ -147,6 +147,7 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
 qz_status qz_gguf_vocab_read(const qz_gguf *g, bool ours, qz_tokenizer **out, qz_error *err);
 /* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs =
  * head_dim/2 values. */
+bool qz_gguf_has_factors(const qz_config *c);
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);
 
 /* ---- latent attention (gguf_latent.c) ---- */
@@ -154,6 +155,11 @@ bool qz_gguf_is_kv_b(const qz_slot *s);
 /* Room for the items that stand for its matrices, and those of one slot. */
 size_t qz_gguf_head_items(const qz_config *c);
 qz_status qz_gguf_put_heads(const qz_model *m, const qz_slot *s, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+/* Layers of sizes of their own, of a family by_layer: in the order of the converter; the three keys stand apart. */
+void qz_gguf_put_ffn_widths(const qz_config *c, const char *arch, qz_gguf_meta *m);
+void qz_gguf_put_key_heads(const qz_config *c, const char *arch, qz_gguf_meta *m);
+void qz_gguf_put_wide(const qz_config *c, const char *arch, qz_gguf_meta *m);
+qz_status qz_gguf_read_wide(const qz_gguf *g, const char *arch, qz_config *c, qz_error *err);
 void qz_gguf_put_latent(const qz_config *c, const char *arch, qz_gguf_meta *m);
 /* Behind the number of heads and the rotary keys. */
 qz_status qz_gguf_read_latent(const qz_gguf *g, const char *arch, qz_config *c, qz_error *err);

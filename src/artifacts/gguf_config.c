@@ -20,6 +20,10 @@ void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out) {
     float old = (float)r->original_max_position, low = (float)r->low_freq_factor, high = (float)r->high_freq_factor,
           factor = (float)r->factor;
     for (size_t j = 0; j < head_dim / 2; j++) {
+        if (r->kind == QZ_ROPE_PROPORTIONAL) {
+            out[j] = j < (size_t)(r->share * (double)head_dim / 2) ? 1.0f : 1e30f;
+            continue;
+        }
         if (r->has_freq_factors) {
             out[j] = r->freq_factors[j];
             continue;
@@ -29,6 +33,10 @@ void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out) {
         float s = (old / wave - low) / (high - low);
         out[j] = wave < old / high ? 1.0f : wave > old / low ? factor : 1.0f / ((1.0f - s) / factor + s);
     }
+}
+
+bool qz_gguf_has_factors(const qz_config *c) {
+    return c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.kind == QZ_ROPE_PROPORTIONAL || c->rope.has_freq_factors;
 }
 
 typedef struct { qz_gguf_meta *m; const char *arch; char key[128]; } writer;
@@ -148,6 +156,7 @@ static void put_provenance(const qz_artifact_plan *p, qz_gguf_meta *m) {
 
 /* 27B of gemma2 and gemma3 (46 and 62 layers) scale by hidden / heads, all others by head_dim. */
 double qz_gguf_attn_scale(const qz_config *c) {
+    if (qz_family_get(c->family)->unscaled) return 1;
     const bool large = (c->family == QZ_FAMILY_GEMMA2 && c->layers == 46) ||
                        (c->family == QZ_FAMILY_GEMMA3 && c->layers == 62);
     return (double)(1.0f / sqrtf((float)(large ? c->hidden_size / c->heads : c->head_dim)));
@@ -221,9 +230,11 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "block_count", c->layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
-    if (f->intermediate) u32(w, "feed_forward_length", c->intermediate_size);
+    if (f->by_layer) qz_gguf_put_ffn_widths(c, w->arch, w->m);
+    else if (f->intermediate) u32(w, "feed_forward_length", c->intermediate_size);
     u32(w, "attention.head_count", c->heads);
-    u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads); /* there all heads share what is kept of a token */
+    if (f->by_layer) qz_gguf_put_key_heads(c, w->arch, w->m);
+    else u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads); /* there all heads share what is kept of a token */
     put_scaling(w, c);
     if (f->sections[0]) {
         const int32_t axes[4] = {(int32_t)c->rope.sections[0], (int32_t)c->rope.sections[1],
@@ -235,16 +246,18 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
         f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
     f32(w, f->eps_key ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
     qz_gguf_put_expert_counts(c, w->arch, w->m);
-    u32(w, "attention.key_length", latent ? c->latent.kv_rank + c->latent.rope : c->head_dim);
-    u32(w, "attention.value_length", latent ? c->latent.kv_rank : c->head_dim);
+    const uint64_t head = f->by_layer ? c->wide.head_dim : c->head_dim;
+    u32(w, "attention.key_length", latent ? c->latent.kv_rank + c->latent.rope : head);
+    u32(w, "attention.value_length", latent ? c->latent.kv_rank : head);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     put_delta(w, c);
     if (latent) qz_gguf_put_latent(c, w->arch, w->m);
     if (latent || f->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
-    qz_gguf_put_expert_rules(c, w->arch, w->m);
+    if (f->by_layer) qz_gguf_put_wide(c, w->arch, w->m);
+    else qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
-    if (f->window == QZ_WINDOW_PATTERN && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
-    if (f->gguf_window_list && c->sliding_window)
+    if (f->window == QZ_WINDOW_PATTERN && c->sliding_window && !f->by_layer) u32(w, "attention.sliding_window", c->sliding_window);
+    if (f->gguf_window_list && c->sliding_window && !f->by_layer)
         qz_gguf_put_bools(w->m, k(w, "attention.sliding_window_pattern"), c->layer_sliding, c->layers);
     /* without tokens the loader needs the number */
     if (f->rope_sliding_only) {
@@ -377,7 +390,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
         QZ_TRY(qz_gguf_array(g, rk(r, "rope.dimension_sections"), QZ_GGUF_I32, false, &axes, &n_axes, r->err));
     for (size_t i = 0; axes && i < qz_min_size(n_axes, 3); i++)
         rope->sections[i] = qz_load_u32le(axes + 4 * i) & 0xffff;
-    const qz_gguf_tensor *t = qz_gguf_find(g, "rope_freqs.weight");
+    const qz_gguf_tensor *t = f->by_layer ? NULL : qz_gguf_find(g, "rope_freqs.weight");
     if (!t) return QZ_OK;
     if (strcmp(t->type->name, "f32") || t->elems != c->head_dim / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
         return qz_fail(r->err, QZ_EFORMAT,
@@ -494,12 +507,12 @@ static qz_status read_options(reader *r, qz_config *c) {
     c->logit_softcap = f->logit_softcap;
     if (f->attn_softcap > 0)
         QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));
-    if (f->query_scalar > 0)
+    if (f->query_scalar > 0 || f->unscaled)
         QZ_TRY(qz_gguf_f64(r->g, rk(r, "final_logit_softcapping"), false, &c->logit_softcap, r->err));
     if (f->window == QZ_WINDOW_PATTERN) {
         c->sliding_window = c->family == QZ_FAMILY_GEMMA2 ? f->sliding_window : 0;
         QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &c->sliding_window, r->err));
-        if (c->sliding_window >= c->max_position) c->sliding_window = 0;
+        if (c->sliding_window >= c->max_position && !f->by_layer) c->sliding_window = 0;
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
         QZ_TRY(read_pattern(r, c));
     }
@@ -511,7 +524,7 @@ static qz_status read_options(reader *r, qz_config *c) {
     if (c->chunked && f->sliding_window < c->max_position) c->sliding_window = f->sliding_window; /* the loader's */
     for (size_t l = 0; c->chunked && l < c->layers; l++)
         c->layer_sliding[l] = c->sliding_window && !c->layer_no_rope[l];
-    if (f->experts == 0) return QZ_OK;
+    if (f->experts == 0 || (f->experts_switch && !qz_gguf_key(r->g, rk(r, "expert_count")))) return QZ_OK;
     return qz_gguf_read_experts(r->g, r->arch, c, r->err);
 }
 
@@ -567,12 +580,13 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
                        g->path, r.key, QZ_MAX_LAYERS, (unsigned long long)c->layers);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
+    const bool by_layer = qz_family_get(c->family)->by_layer;
     if (qz_family_get(c->family)->intermediate)
-        QZ_TRY(uniform(&r, "feed_forward_length", c->layers, &c->intermediate_size));
+        QZ_TRY(uniform(&r, "feed_forward_length", by_layer ? 1 : c->layers, &c->intermediate_size));
     QZ_TRY(uniform(&r, "attention.head_count", c->layers, &c->heads));
     c->kv_heads = c->heads;
     if (qz_gguf_key(g, rk(&r, "attention.head_count_kv")))
-        QZ_TRY(uniform(&r, "attention.head_count_kv", c->layers, &c->kv_heads));
+        QZ_TRY(uniform(&r, "attention.head_count_kv", by_layer ? 1 : c->layers, &c->kv_heads));
     const bool mean = qz_family_get(c->family)->eps_key != NULL;
     QZ_TRY(qz_gguf_f64(g, rk(&r, mean ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"), true,
                        &c->rms_norm_eps, err));
@@ -598,6 +612,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->parts = f->parts; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));
+    if (by_layer) QZ_TRY(qz_gguf_read_wide(g, name, c, err));
     if (latent) QZ_TRY(qz_gguf_read_latent(g, name, c, err));
     QZ_TRY(read_ids(g, c, err));
     return qz_config_validate(c, g->path, err);

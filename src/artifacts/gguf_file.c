@@ -131,11 +131,12 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         if (site && site->site.gguf_rest && !slots[i].bias)
             QZ_TRY(take_apart(c, &site->site, arena, it, &out->items[out->n_items++], err));
     }
-    if (c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors) {
-        float *factors = qz_arena_alloc(arena, (size_t)c->head_dim / 2, sizeof *factors);
+    if (qz_gguf_has_factors(c)) {
+        const size_t width = (size_t)qz_rotary_dim(c, false);
+        float *factors = qz_arena_alloc(arena, width / 2, sizeof *factors);
         if (!factors) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-        qz_gguf_rope_factors(&c->rope, (size_t)c->head_dim, factors);
-        add_factors(out, "rope_freqs.weight", factors, (size_t)c->head_dim / 2);
+        qz_gguf_rope_factors(&c->rope, width, factors);
+        add_factors(out, "rope_freqs.weight", factors, width / 2);
     }
     if (c->rope.kind == QZ_ROPE_LONGROPE) {
         add_factors(out, "rope_factors_long.weight", c->rope.long_factor, (size_t)c->rotary_dim / 2);
@@ -307,7 +308,11 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
 
 /* The type of a tensor that stays as it is: float32 like the converter's norms; an output matrix left alone
  * keeps its 16 bits. */
-static uint32_t stored_type(const qz_artifact_item *it, const qz_mix_options *o) {
+static uint32_t stored_type(const qz_artifact_item *it, const qz_artifact_plan *p) {
+    const qz_mix_options *o = &p->spec.mix;
+    const uint32_t level = qz_ftype_get(p->spec.ftype)->type;
+    if (it->layer < 0 && it->use == QZ_USE_KEPT && it->n_dims == 2 && qz_floats_known(qz_type_by_ggml_id((int)level)))
+        return level; /* a matrix beside the blocks: the converter gives it the file's type */
     const qz_tensor_view *v = o->keep_output && it->use == QZ_USE_HEAD ? it->source : NULL;
     return v && (v->type == QZ_TYPE_F16 || v->type == QZ_TYPE_BF16) ? (uint32_t)qz_type_get(v->type)->ggml_id : 0;
 }
@@ -330,7 +335,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
         if (qz_item_place(&out->items[i]) == 0)
             t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name,
                                       .ne = {out->items[i].cols, height(&out->items[i]), depth(&out->items[i]), 1 },
-                                      .source = stored_type(&out->items[i], &out->spec.mix),
+                                      .source = stored_type(&out->items[i], out),
                                       .use = out->items[i].use, .layer = out->items[i].layer };
     qz_mix_model mm =
         {qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix};

@@ -253,6 +253,8 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/llama4");
     check_file("tests/golden/zoo/qwen3_5", "BF16", TYPE_COLUMN); /* the reference quantizes none */
     check_reference("tests/golden/zoo/phimoe");
+    check_reference("tests/golden/zoo/gemma4");
+    check_reference("tests/golden/zoo/gemma4-moe");
 }
 
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */

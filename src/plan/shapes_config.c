@@ -198,7 +198,7 @@ void qz_shape_take_config(qz_shape *s) {
     s->qk_norm = c->qk_norm;
     s->experts = c->experts, s->experts_used = c->experts_used, s->expert_width = c->expert_width;
     for (size_t i = 0; i < s->layers && c->experts; i++) s->dense_layers += s->dense[i] = c->layer_dense[i];
-    s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
+    s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.kind == QZ_ROPE_PROPORTIONAL || c->rope.has_freq_factors;
 }
 
 /* Parts of a model that its text family does not have: the plan leaves them out, and says so. */

@@ -85,7 +85,8 @@ qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     if (s->config.position_rows)
         outer(&k, qz_outer_name(&s->config, QZ_OUTER_POSITIONS, "weight", name), "position_embd.weight",
               s->config.position_rows, s->hidden, QZ_ROLE_FLOAT);
-    if (s->rope_freqs) outer(&k, "rope_freqs", "rope_freqs.weight", 1, s->head_dim / 2, QZ_ROLE_ROPE_FREQS);
+    if (s->rope_freqs) outer(&k, "rope_freqs", "rope_freqs.weight", 1, qz_rotary_dim(&s->config, false) / 2,
+                             QZ_ROLE_ROPE_FREQS);
     if (s->runs && s->config.rope.kind == QZ_ROPE_LONGROPE) {
         outer(&k, "rope_factors_long", "rope_factors_long.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
         outer(&k, "rope_factors_short", "rope_factors_short.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
