@@ -199,6 +199,11 @@ static qz_status lay_out(qz_artifact_plan *p, qz_folder_plan_state *fp, qz_arena
 /* Scales of keys and values, float32: [1] of a layer or [kv_heads, 1, 1]; behind the model's own tensors. */
 static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
+    if (p->spec.kv && qz_family_get(c->family)->by_layer)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "scales of an FP8 cache: model '%s': layers have key heads of other sizes or borrow those of "
+                       "earlier layers, and no engine's layout for that is known; leave +kv out",
+                       p->model->path);
     const size_t heads = (size_t)c->kv_heads, n = p->spec.kv == QZ_KV_SCALES_HEAD ? heads : 1;
     for (size_t l = 0; l < c->layers && p->spec.kv; l++)
         for (int value = 0; value < 2; value++) {

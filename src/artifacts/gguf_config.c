@@ -234,7 +234,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     else if (f->intermediate) u32(w, "feed_forward_length", c->intermediate_size);
     u32(w, "attention.head_count", c->heads);
     if (f->by_layer) qz_gguf_put_key_heads(c, w->arch, w->m);
-    else u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads); /* there all heads share what is kept of a token */
+    /* latent: all heads share what is kept of a token */
+    else u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads);
     put_scaling(w, c);
     if (f->sections[0]) {
         const int32_t axes[4] = {(int32_t)c->rope.sections[0], (int32_t)c->rope.sections[1],
@@ -256,7 +257,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (f->by_layer) qz_gguf_put_wide(c, w->arch, w->m);
     else qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
-    if (f->window == QZ_WINDOW_PATTERN && c->sliding_window && !f->by_layer) u32(w, "attention.sliding_window", c->sliding_window);
+    if (f->window == QZ_WINDOW_PATTERN && c->sliding_window && !f->by_layer)
+        u32(w, "attention.sliding_window", c->sliding_window);
     if (f->gguf_window_list && c->sliding_window && !f->by_layer)
         qz_gguf_put_bools(w->m, k(w, "attention.sliding_window_pattern"), c->layer_sliding, c->layers);
     /* without tokens the loader needs the number */

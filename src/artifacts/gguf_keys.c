@@ -53,7 +53,8 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
     const struct { const char *suffix; bool read; } some[] = {
         { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope },
         { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN },
-        { "attn_logit_softcapping", f->attn_softcap > 0 }, { "final_logit_softcapping", f->query_scalar > 0 || f->unscaled },
+        { "attn_logit_softcapping", f->attn_softcap > 0 },
+        { "final_logit_softcapping", f->query_scalar > 0 || f->unscaled },
         { "attention.shared_kv_layers", f->by_layer }, { "attention.key_length_swa", f->by_layer },
         { "attention.value_length_swa", f->by_layer }, { "rope.dimension_count_swa", f->by_layer },
         { "embedding_length_per_layer_input", f->by_layer },

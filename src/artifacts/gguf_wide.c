@@ -1,5 +1,5 @@
-/* Layers of sizes of their own in GGUF metadata (gemma4): heads of full attention and of layers with a window, keys that
- * the last layers borrow, their wider feed-forward, inputs of tokens. Source: formats/families-2.md section 13;
+/* Layers of sizes of their own in GGUF metadata (gemma4): heads of full attention and of layers with a window, keys
+ * that the last layers borrow, their wider feed-forward, inputs of tokens. Source: formats/families-2.md section 13;
  * llama.cpp src/models/gemma4.cpp. */
 #include "artifacts/artifacts_int.h"
 #include "model/config_wide.h"
@@ -96,8 +96,10 @@ static qz_status read_share(const qz_gguf *g, qz_config *c, qz_error *err) {
                            "(proportional), found %g",
                            g->path, i, (double)f[i]);
     if (n == 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "rotary factors: file '%s', tensor 'rope_freqs.weight': expected 1 for the "
-                       "pairs that rotate, found none", g->path);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "rotary factors: file '%s', tensor 'rope_freqs.weight': expected 1 for the pairs that rotate, "
+                       "found none",
+                       g->path);
     c->rope.kind = QZ_ROPE_PROPORTIONAL;
     c->rope.share = (double)n / (double)half;
     return QZ_OK;

@@ -48,6 +48,10 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
     if (strcmp(it->name, m->embed->name) == 0)
         k->one = k->what = m->head == m->embed ? "embedding (and output matrix, tied)" : "embedding", k->why = matrix;
     else if (strcmp(it->name, m->head->name) == 0) k->one = k->what = "output matrix", k->why = matrix;
+    else if (it->use == QZ_USE_EMBED)
+        k->what = "embeddings of layers", k->one = "embedding for all layers", k->why = matrix;
+    else if (it->layer < 0 && it->rows > 1 && it->use == QZ_USE_KEPT && it->linear < 0)
+        k->what = "small matrices", k->one = "small matrix", k->why = "no method codes them";
     else if (it->linear >= 0)
         k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear",
         k->why = floats || mix->keep_floats || (asked && !it->note) ? matrix : "the shape does not fit";

@@ -40,7 +40,8 @@ static qz_status step(measuring *m, size_t first, qz_kv_ranges *r, float *k, flo
 qz_status qz_kv_ranges_measure(qz_run *run, const qz_model *model, const qz_tokens *t, qz_arena *arena,
                                qz_kv_ranges *out, qz_error *err) {
     measuring m = {.run = run, .t = t};
-    *out = (qz_kv_ranges){.layers = (size_t)model->config.layers, .heads = (size_t)model->config.kv_heads};
+    *out = (qz_kv_ranges){.layers = (size_t)model->config.layers, 
+                          .heads = qz_max_size((size_t)model->config.kv_heads, (size_t)model->config.wide.kv_heads)};
     float *k = qz_arena_calloc(arena, out->layers * out->heads, sizeof *k),
           *v = qz_arena_calloc(arena, out->layers * out->heads, sizeof *v);
     qz_status st = k && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the ranges of keys and values");

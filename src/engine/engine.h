@@ -109,8 +109,8 @@ qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, c
                         qz_error *err);
 /* h = the norm before a sub-module, for rows x [n, hidden]; where the layer has none, x as it is. */
 void qz_engine_income(qz_engine *e, const qz_layer_weights *w, qz_sub sub, const float *x, size_t n, float *h);
-/* The stream x goes past a sub-module that gave y: through the norm behind it and the family's multiplier (in place), then
- * added; or y is the next stream, where the family's feed-forward gives that. */
+/* The stream x goes past a sub-module that gave y: through the norm behind it and the family's multiplier (in place),
+ * then added; or y is the next stream, where the family's feed-forward gives that. */
 void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n, float *x);
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
 /* h = final norm of x, [n, hidden]: the input of the output matrix. */

@@ -9,7 +9,7 @@
 /* What a layer keeps (model/cache.h). */
 typedef struct {
     size_t heads, k_dim, v_dim;
-    size_t first;             /* of a layer that keeps more sequences than the cache has slots: that of slot 0 */
+    size_t first;             /* sequence of slot 0, of a layer that keeps more of them than there are slots */
     void *k, *v;              /* [seq][head][max_tokens][dim]; NULL: none */
     size_t n_window, n_state;
     float *window, *state;    /* [seq][n_window], [seq][n_state]; of a sequence of no tokens without meaning */
@@ -85,8 +85,8 @@ struct qz_engine {
     const float *final_norm, *final_bias, *head_bias, *token_gains;
     qz_step step;
     qz_kv *scratch_kv;       /* for block-wise use */
-    /* Where its calls stand: tokens of all windows, the first window of a call; keys and values of all windows in layers
-     * that others borrow them of, of each stream. */
+    /* Where its calls stand: tokens of all windows, the first window of a call; keys and values of all windows in
+     * layers that others borrow them of, of each stream. */
     struct { const uint32_t *ids; size_t n, seq, first, stream; } at;
     float *lent[2];
     size_t lent_tokens[2];

@@ -45,7 +45,8 @@ static qz_status open_cache(qz_engine *e, size_t n_seq, size_t max_tokens, bool 
         return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
     qz_kv *kv = qz_calloc_array(1, sizeof *kv);
     if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
-    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .rope_stride = qz_max_size(c->head_dim, c->wide.head_dim),
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens,
+                  .rope_stride = qz_max_size((size_t)c->head_dim, (size_t)c->wide.head_dim),
                   .type = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME};
     kv->layers = qz_calloc_array(kv->n_layers, sizeof *kv->layers);
     uint64_t values = 0, states = 0, state_bytes = 0;

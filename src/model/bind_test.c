@@ -222,6 +222,12 @@ static void by_tensors(void **state) {
     END("opt", "tensor 'model.decoder.layers.2.final_layer_norm.bias' is missing", "model '", "incomplete");
     CASE("cohere2") copy(&s, "model.layers.0.input_layernorm.weight", "model.layers.0.post_attention_layernorm.weight");
     END("cohere2", "nothing uses 1 stored tensor", "post_attention_layernorm.weight'", "expected parts of this model");
+    CASE("gemma4") drop(&s, "layers.0.layer_scalar");
+    END("gemma4", "tensor 'model.layers.0.layer_scalar' is missing", "model '", "incomplete");
+    CASE("gemma4") drop(&s, "per_layer_model_projection");
+    END("gemma4", "tensor 'model.per_layer_model_projection.weight' is missing", "model '", "incomplete");
+    CASE("gemma4-moe") drop(&s, "layers.1.router.per_expert_scale");
+    END("gemma4-moe", "tensor 'model.layers.1.router.per_expert_scale' is missing", "model '", "incomplete");
     CASE("phi3") copy(&s, "model.layers.0.self_attn.o_proj.weight", "model.layers.0.self_attn.q_proj.weight");
     END("phi3", "two tensors for one site", "'model.layers.0.self_attn.q_proj.weight'",
         "expected it or 'model.layers.0.self_attn.qkv_proj.weight', found both");
@@ -324,6 +330,34 @@ static const struct { const char *family, *find, *put, *words[3]; } by_keys[] = 
      {"wrong shape", "mlp.experts.", "(num_experts first)"}},
     {"qwen3_next", "\"num_experts\": 4", "\"num_experts\": 5",
      {"numbers of experts do not match", "'model.layers.0.mlp.gate.weight'", "each of 5 experts, found 4"}},
+    {"gemma4-moe", "\"num_experts\": 5", "\"num_experts\": 6",
+     {"wrong shape", "experts.", "(num_experts first)"}},
+    {"gemma4-moe", "\"enable_moe_block\": true", "\"enable_moe_block\": false",
+     {"nothing uses", "layers.0.experts.down_proj'", "expected a configuration with num_experts"}},
+    {"gemma4-moe", "\"top_k_experts\": 3", "\"top_k_experts\": 6",
+     {"experts out of range", "key 'top_k_experts'", "expected 1 to 5, found 6"}},
+    {"gemma4-moe", "\"attention_k_eq_v\": true", "\"attention_k_eq_v\": false",
+     {"is missing", "tensor 'model.layers.1.self_attn.v_proj.weight'", "incomplete"}},
+    {"gemma4-moe", "\"hidden_size_per_layer_input\": 0", "\"hidden_size_per_layer_input\": 8",
+     {"experts beside inputs of tokens", "(hidden_size_per_layer_input)", "expected one of them"}},
+    {"gemma4", "\"full_attention\", \"sliding_attention\"", "\"full_attention\", \"linear_attention\"",
+     {"unknown layer type 'linear_attention'", "key 'layer_types'", "expected full_attention or sliding_attention"}},
+    {"gemma4", "\"num_kv_shared_layers\": 2", "\"num_kv_shared_layers\": 5",
+     {"num_kv_shared_layers out of range", "expected 0 to 4", "found 5"}},
+    {"gemma4", "\"num_kv_shared_layers\": 2", "\"num_kv_shared_layers\": 3",
+     {"keys to borrow are missing", "key 'num_kv_shared_layers', layer 2", "a layer of full attention"}},
+    {"gemma4", "\"num_kv_shared_layers\": 2", "\"num_kv_shared_layers\": 1",
+     {"is missing", "tensor 'model.layers.3.self_attn.k_proj.weight'", "incomplete"}},
+    {"gemma4", "\"use_double_wide_mlp\": true", "\"use_double_wide_mlp\": false",
+     {"wrong shape", "layers.3.mlp.gate_proj.weight'", "expected [32, 64], found [64, 64]"}},
+    {"gemma4", "\"use_bidirectional_attention\": null", "\"use_bidirectional_attention\": \"all\"",
+     {"tokens that see later ones", "key 'use_bidirectional_attention'", "found 'all'"}},
+    {"gemma4", "\"sliding_window\": 13", "\"sliding_window\": null",
+     {"layers without a window alone", "key 'sliding_window'", "expected 1 or more"}},
+    {"gemma4", "\"vocab_size_per_layer_input\": 256", "\"vocab_size_per_layer_input\": 255",
+     {"wrong shape", "embed_tokens_per_layer.weight'", "expected [255, 40], found [256, 40]"}},
+    {"gemma4", "\"rope_type\": \"proportional\"", "\"rope_type\": \"proportional\", \"factor\": 2.0",
+     {"rope_type 'proportional'", "factor 1", "and 2"}},
     {"gemma2", "\"full_attention\"", "\"chunked_attention\"",
      {"unknown layer type 'chunked_attention'", "key 'layer_types', entry 1",
       "expected full_attention or sliding_attention"}},
@@ -376,6 +410,27 @@ static void beyond_the_last(void **state) {
     qz_arena_release(&s.arena);
 }
 
+/* Keys of a layer that reads an earlier one's are in some files, and nothing uses them. */
+static void borrowed_keys(void **state) {
+    (void)state;
+    qz_st st;
+    set s;
+    qz_run run = {0};
+    qz_model *m = NULL;
+    read_set("gemma4", &st, &s);
+    copy(&s, "model.layers.0.self_attn.k_proj.weight", "model.layers.3.self_attn.k_proj.weight");
+    copy(&s, "model.layers.0.self_attn.v_proj.weight", "model.layers.3.self_attn.v_proj.weight");
+    copy(&s, "model.layers.2.self_attn.k_norm.weight", "model.layers.4.self_attn.k_norm.weight");
+    write_model(&s, "gemma4", NULL, NULL);
+    must(qz_model_open(NULL, dir, &m, &err));
+    must(qz_leftovers_judge(&run, m, &err));
+    assert_int_equal(qz_leftovers_count(m, QZ_LEFT_BORROWED), 3);
+    assert_int_equal(m->n_left, 3);
+    qz_model_free(m);
+    qz_st_release(&st);
+    qz_arena_release(&s.arena);
+}
+
 static int make_dir(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
@@ -386,6 +441,7 @@ static int remove_dir(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fused_experts), cmocka_unit_test(by_tensors),
-                                       cmocka_unit_test(by_configuration), cmocka_unit_test(beyond_the_last)};
+                                       cmocka_unit_test(by_configuration), cmocka_unit_test(beyond_the_last),
+                                       cmocka_unit_test(borrowed_keys)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

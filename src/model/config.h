@@ -140,8 +140,8 @@ typedef struct {
     /* gated delta net; taps of its convolution; 0: none. interval: every n-th layer is softmax attention, as the file
      * says; as GGUF stores it: rates -exp(A) in place of A, value heads tiled over the key heads */
     struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps, interval; bool rates, tiled; } delta;
-    /* Layers of full attention that have heads of their own, the feed-forward of the last `borrowers` layers, which have
-     * no keys (0: as the others). token: a vector of each token for each layer, and the tokens that have some. */
+    /* Layers of full attention that have heads of their own, the feed-forward of the last `borrowers` layers, which
+     * have no keys (0: as the others). token: a vector of each token for each layer, and the tokens that have some. */
     struct { uint64_t head_dim, kv_heads, ffn, borrowers; bool keys_as_values; } wide;
     struct { uint64_t width, rows; } token;
     bool stream_ffn;                  /* the feed-forward reads the stream and gives the next one, norms inside */
@@ -204,8 +204,8 @@ typedef struct {
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
     double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has
                                        * no such key */
-    bool by_layer;                    /* sizes by the kind of layer, keys that the last layers borrow, an input of each
-                                       * token for each layer (gemma4; config_wide.c) */
+    bool by_layer;                    /* sizes by the kind of layer, keys that the last layers borrow, an input of
+                                       * each token for each layer (gemma4; config_wide.c) */
     bool stream_ffn;                  /* qz_config.stream_ffn */
     bool unscaled;                    /* scores are not scaled; final_logit_softcapping is read, default none */
     bool proportional;                /* rope type proportional is read, with its partial_rotary_factor */
@@ -241,7 +241,7 @@ const qz_family_info *qz_family_get(qz_family f);
 static inline const char *qz_ffn_key(const qz_family_info *f) {
     return f->learned_positions ? "ffn_dim" : "intermediate_size";
 }
-/* Has a model with this configuration experts, as far as the family's switch says; the key of how many a token takes. */
+/* Has it experts, as far as the family's switch says; the key of how many a token takes. */
 bool qz_experts_wanted(const json_t *root, const qz_family_info *f);
 const char *qz_used_key(const qz_family_info *f);
 static inline const char *qz_eps_key(const qz_family_info *f) { return f->eps_key ? f->eps_key : "rms_norm_eps"; }

@@ -133,8 +133,10 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"attn_logit_softcapping", f->attn_softcap > 0}, {"hidden_activation", f->act == QZ_ACT_GELU_TANH},
         {"rope_local_base_freq", f->local_theta > 0 && !f->local_plain},
         {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
-        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary || f->proportional},
-        {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts && f->experts_used_key == NULL},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
+        {"partial_rotary_factor", f->partial_rotary || f->proportional},
+        {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0},
+        {"num_experts_per_tok", f->experts && f->experts_used_key == NULL},
         {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->experts && f->expert_width},
         {"n_routed_experts", f->experts && strcmp(qz_experts_key(f), "n_routed_experts") == 0},
         {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->dense == QZ_DENSE_STEP},
@@ -342,7 +344,8 @@ static bool given(const json_t *o, const char *key) {
 }
 
 qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err) {
-    const bool experts = qz_experts_wanted(root, f), both = given(root, "num_experts") || given(root, "num_local_experts");
+    const bool experts = qz_experts_wanted(root, f),
+               both = given(root, "num_experts") || given(root, "num_local_experts");
     const struct { const char *key; bool there; } keys[] = {
         {"vocab_size", given(root, "vocab_size")},
         {"hidden_size", given(root, "hidden_size")},

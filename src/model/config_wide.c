@@ -72,7 +72,7 @@ qz_status qz_config_wide_validate(const qz_config *c, const char *name, qz_error
     return QZ_OK;
 }
 
-/* "per_layer_config": {"2": {"head_dim": 32, "num_key_value_heads": 1}}; what a layer has: its numbers, or the top's. */
+/* "per_layer_config": {"2": {"head_dim": 32, "num_key_value_heads": 1}}: its numbers, or the top level's. */
 typedef struct { uint64_t head_dim, kv_heads; } sizes;
 static qz_status read_layer(const json_t *of, size_t l, const char *name, sizes *out, qz_error *err) {
     const char *key;
@@ -155,8 +155,8 @@ qz_status qz_config_wide(const json_t *root, const char *name, const qz_family_i
                        name, json_number_value(share), c->rope.share);
     if (c->sliding_window == 0)
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "layers without a window alone: file '%s', key 'sliding_window': expected 1 or more, since heads of "
-                       "layers with a window have another size", name);
+                       "layers without a window alone: file '%s', key 'sliding_window': expected 1 or more, since "
+                       "heads of layers with a window have another size", name);
     c->layer_sliding[c->layers - 1] = 0; /* as transformers: the last layer always sees all */
     QZ_TRY(qz_json_bool(root, "attention_k_eq_v", name, &c->wide.keys_as_values, err));
     c->wide.head_dim = c->head_dim;

@@ -29,8 +29,8 @@ static const qz_part_row attention_parts[] = {
     {.hf = "self_attn.sinks", .gguf = "attn_sinks.weight",
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_HEADS, .when = QZ_PART_SINKS}};
 
-/* Values through a norm without gains, so that o_proj's scales have nowhere to go; heads of full layers may have another
- * size, values may be the keys (before their norm), and keys may be an earlier layer's. */
+/* Values through a norm without gains, so that o_proj's scales have nowhere to go; heads of full layers may have
+ * another size, values may be the keys (before their norm), and keys may be an earlier layer's. */
 #define NORMED_Q(wide, width) \
     {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = wide, .input = 0, .bias = QZ_BIAS_QKV, \
      .shard = QZ_SHARD_COLUMN, .rotary = true, .head = width, \
@@ -158,8 +158,8 @@ static const qz_input_row plain_mlp_inputs[] = {
     {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 0, .residual = true, .in_place = true},
 };
 
-/* The gated MLP of a feed-forward that reads the stream (engine/stream.c): its norms are inside, and what it gives is the
- * next stream, so that nothing is added outside. */
+/* The gated MLP of a feed-forward that reads the stream (engine/stream.c): its norms are inside, and what it gives is
+ * the next stream, so that nothing is added outside. */
 #define STREAM_MLP(wide) \
     {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = wide, .input = 0, \
      .shard = QZ_SHARD_COLUMN}, \

@@ -1,6 +1,7 @@
 #include "model/leftovers.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "model/config_wide.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +123,19 @@ static bool of_other_part(const qz_model *m, const char *name) {
             strstr(name, "multi_modal_projector"));
 }
 
+/* What a layer that borrows keys would make its own of. */
+static bool is_borrowed(const qz_model *m, const char *name) {
+    static const char *const parts[] = {".self_attn.k_proj.", ".self_attn.v_proj.", ".self_attn.k_norm.",
+                                        ".self_attn.v_norm."};
+    const long l = layer_of(name);
+    if (l < 0 || l >= (long)m->config.layers || qz_config_key_layer(&m->config, (size_t)l) == (size_t)l) return false;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(name, parts[i])) return true;
+    return false;
+}
+
 static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
+    if (is_borrowed(m, t->name)) return QZ_LEFT_BORROWED;
     if (is_mtp(m, t->name)) return QZ_LEFT_MTP;
     if (of_other_part(m, t->name)) return QZ_LEFT_OTHER;
     if (buffer_of(t->name) != QZ_LEFT_PART) return buffer_of(t->name);
@@ -137,7 +150,8 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
     size_t n = 0;
     for (size_t i = 0; i < m->n_left; i++) { /* registered by the reader: never a float view */
         const char *name = m->left[i].name;
-        m->left[i].kind = is_mtp(m, name)          ? QZ_LEFT_MTP
+        m->left[i].kind = is_borrowed(m, name)     ? QZ_LEFT_BORROWED
+                          : is_mtp(m, name)        ? QZ_LEFT_MTP
                           : of_other_part(m, name) ? QZ_LEFT_OTHER
                                                    : buffer_of(name);
         m->left[i].key = key_of(m, m->left[i].name);
@@ -170,6 +184,8 @@ const char *qz_leftovers_mtp(const qz_model *m, char buf[64]) {
     const size_t n = qz_leftovers_count(m, QZ_LEFT_MTP);
     buf[0] = 0;
     if (n) (void)snprintf(buf, 64, ", of prediction heads (MTP) %zu", n);
+    const size_t borrowed = qz_leftovers_count(m, QZ_LEFT_BORROWED);
+    if (borrowed) (void)snprintf(buf, 64, ", of layers that borrow keys %zu", borrowed); /* no family has both */
     return buf;
 }
 
@@ -203,6 +219,8 @@ void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
     const size_t mtp = qz_leftovers_count(m, QZ_LEFT_MTP);
     if (mtp) qz_jw_count(w, "prediction_heads", mtp);
+    const size_t borrowed = qz_leftovers_count(m, QZ_LEFT_BORROWED);
+    if (borrowed) qz_jw_count(w, "borrowed_keys", borrowed);
     if (m->config.wrapped) qz_jw_count(w, "other_parts", qz_leftovers_count(m, QZ_LEFT_OTHER));
     qz_jw_bool(w, "head_untied", m->head_untied);
     qz_jw_open(w, "names", '[');
@@ -284,6 +302,7 @@ static void say(qz_run *run, const qz_model *m) {
         {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
         {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"},
         {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run"},
+        {QZ_LEFT_BORROWED, "of layers that borrow the keys and values of an earlier one, not read and not kept"},
         {QZ_LEFT_OTHER, "of images or sound, kept out: only the text model is read"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_str names = {0};

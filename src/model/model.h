@@ -33,9 +33,11 @@ typedef struct {
 } qz_block;
 
 /* A stored tensor that no part of the model claims (leftovers.h). */
-/* CACHE: scales of an FP8 cache; MTP: predicts tokens beyond the next; OTHER: of a wrapper, for images or sound. */
+/* CACHE: scales of an FP8 cache; MTP: predicts tokens beyond the next; OTHER: of a wrapper, for images or sound;
+ * BORROWED: keys and values of a layer that reads those of an earlier one. */
 typedef enum {
-    QZ_LEFT_PART, QZ_LEFT_BUFFER, QZ_LEFT_CACHE, QZ_LEFT_TWIN, QZ_LEFT_ZEROS, QZ_LEFT_MTP, QZ_LEFT_OTHER
+    QZ_LEFT_PART, QZ_LEFT_BUFFER, QZ_LEFT_CACHE, QZ_LEFT_TWIN, QZ_LEFT_ZEROS, QZ_LEFT_MTP, QZ_LEFT_OTHER,
+    QZ_LEFT_BORROWED
 } qz_left_kind;
 typedef struct {
     const char *name, *file_name;                    /* as in qz_tensor_view */

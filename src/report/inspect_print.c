@@ -148,6 +148,25 @@ static void tokenizer_line(const qz_source *s, qz_str *out) {
                                 (unsigned long long)(rows - n));
 }
 
+/* Layers of sizes of their own. */
+static uint64_t full_layers(const qz_config *c) {
+    uint64_t n = 0;
+    for (uint64_t l = 0; l < c->layers; l++) n += !c->layer_sliding[l];
+    return n;
+}
+static void layer_line(const qz_config *c, qz_str *out) {
+    qz_str_printf(out, "  layers       %llu of full attention: kv_heads %llu, head_dim %llu%s",
+                  (unsigned long long)full_layers(c), (unsigned long long)c->wide.kv_heads,
+                  (unsigned long long)c->wide.head_dim, c->wide.keys_as_values ? ", values are the keys" : "");
+    if (c->wide.borrowers)
+        qz_str_printf(out, "; the last %llu borrow keys and values", (unsigned long long)c->wide.borrowers);
+    if (c->wide.borrowers && c->wide.ffn != c->intermediate_size)
+        qz_str_printf(out, ", intermediate %llu", (unsigned long long)c->wide.ffn);
+    if (c->token.width)
+        qz_str_printf(out, "; of each token %llu values for each layer", (unsigned long long)c->token.width);
+    qz_str_puts(out, "\n");
+}
+
 static void shape_lines(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
@@ -165,6 +184,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
                   (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
                   (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size,
                   c->tie_embeddings ? ", tied embeddings" : "");
+    if (c->wide.head_dim) layer_line(c, out);
     if (c->experts) expert_line(c, out);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position,
                   c->rope.theta, !c->sliding_window ? "" : c->chunked ? ", attention in chunks" : ", sliding window");
@@ -180,7 +200,7 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
     static const struct { qz_left_kind kind; const char *label; } rows[] = {
         {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_CACHE, "cache scales"},
         {QZ_LEFT_TWIN, "tied twice"}, {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"},
-        {QZ_LEFT_OTHER, "images, sound"}};
+        {QZ_LEFT_OTHER, "images, sound"}, {QZ_LEFT_BORROWED, "keys unused"}};
     const qz_config_keys *k = &m->config.keys;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const size_t n = qz_leftovers_count(m, rows[i].kind);
@@ -262,6 +282,15 @@ static void json_shape(const qz_source *s, qz_json_writer *w) {
         {"heads", c->heads}, {"kv_heads", c->kv_heads}, {"head_dim", c->head_dim}, {"vocab_size", c->vocab_size}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) qz_jw_count(w, rows[i].key, rows[i].value);
     qz_jw_bool(w, "tied", c->tie_embeddings);
+    if (c->wide.head_dim) {
+        qz_jw_count(w, "full_layers", full_layers(c));
+        qz_jw_count(w, "full_kv_heads", c->wide.kv_heads);
+        qz_jw_count(w, "full_head_dim", c->wide.head_dim);
+        qz_jw_bool(w, "keys_as_values", c->wide.keys_as_values);
+        qz_jw_count(w, "borrowing_layers", c->wide.borrowers);
+        if (c->wide.borrowers) qz_jw_count(w, "borrowing_intermediate_size", c->wide.ffn);
+        qz_jw_count(w, "token_input_size", c->token.width);
+    }
     if (c->experts) {
         qz_jw_count(w, "experts", c->experts);
         qz_jw_count(w, "experts_used", c->experts_used);
