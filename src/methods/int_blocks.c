@@ -66,6 +66,11 @@ typedef struct {
 } qz_int_blocks;
 
 static qz_status replayable(const qz_model *m, qz_error *err) {
+    if (m->config.stream_ffn)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "AWQ's --search compat replays a feed-forward from its norm: model '%s' has one that reads the "
+                       "stream itself; use --search best",
+                       m->path);
     if (m->config.experts == 0) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search "

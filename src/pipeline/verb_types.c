@@ -33,6 +33,11 @@ static qz_status coded_rows(qz_table *t, qz_error *err) {
 
 /* Its mixers and its feed-forward, in the words of the kinds. */
 static void blocks_text(const qz_family_info *f, char *out, size_t size) {
+    if (f->by_layer) { /* which layers have what, the file says */
+        (void)snprintf(out, size, "%s and wide ones; %s or %s", qz_kind_word(QZ_KIND_NORMED_ATTENTION),
+                       qz_kind_word(QZ_KIND_STREAM_MLP), qz_kind_word(QZ_KIND_STREAM_EXPERTS));
+        return;
+    }
     const bool both = f->mixer != QZ_KIND_ATTENTION && f->pattern;
     const qz_kind_id ffn = f->ffn ? f->ffn : f->experts == 0 ? QZ_KIND_MLP
                            : f->shared || f->parts & QZ_PART_SHARED_GATE ? QZ_KIND_SHARED_EXPERTS : QZ_KIND_EXPERTS;
