@@ -262,7 +262,7 @@ static const qz_part_row stream_experts_parts[] = {
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN}};
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
-static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */
+static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state, names again */
     [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false, false},
     [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false, false},
     [QZ_KIND_LATENT_DIRECT] = {ROWS(latent_direct), latent_parts, COUNT(latent_parts), false, false},
@@ -271,21 +271,22 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
                              COUNT(delta_parts), false, true},
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
-    [QZ_KIND_NORMED_ATTENTION] = {ROWS(normed_attention), NULL, 0, false, false},
-    [QZ_KIND_WIDE_ATTENTION] = {ROWS(wide_attention), NULL, 0, false, false},
+    [QZ_KIND_NORMED_ATTENTION] = {ROWS(normed_attention), NULL, 0, false, false, true},
+    [QZ_KIND_WIDE_ATTENTION] = {ROWS(wide_attention), NULL, 0, false, false, true},
     [QZ_KIND_WIDE_KEYS] = {wide_keys, COUNT(wide_keys), wide_attention_inputs, COUNT(wide_attention_inputs), NULL, 0,
-                           false, false},
-    [QZ_KIND_BORROWED_KEYS] = {ROWS(borrowed), NULL, 0, false, false},
-    [QZ_KIND_WIDE_BORROWED_KEYS] = {ROWS(wide_borrowed), NULL, 0, false, false},
+                           false, false, true},
+    [QZ_KIND_BORROWED_KEYS] = {ROWS(borrowed), NULL, 0, false, false, true},
+    [QZ_KIND_WIDE_BORROWED_KEYS] = {ROWS(wide_borrowed), NULL, 0, false, false, true},
     [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},
     [QZ_KIND_PLAIN_MLP] = {ROWS(plain_mlp), NULL, 0, false, false},
     [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts), true, false},
     [QZ_KIND_CLAMPED_EXPERTS] = {experts, 3, clamped_inputs, 2, NULL, 0, true, false},
-    [QZ_KIND_STREAM_MLP] = {ROWS(stream_mlp), stream_parts, 1, false, false},
-    [QZ_KIND_STREAM_WIDE_MLP] = {ROWS(stream_wide_mlp), stream_parts, 1, false, false},
+    [QZ_KIND_STREAM_MLP] = {ROWS(stream_mlp), stream_parts, 1, false, false, true},
+    [QZ_KIND_STREAM_WIDE_MLP] = {ROWS(stream_wide_mlp), stream_parts, 1, false, false, true},
     [QZ_KIND_TOKEN_MLP] = {ROWS(token_mlp), stream_parts, COUNT(stream_parts), false, false},
-    [QZ_KIND_TOKEN_WIDE_MLP] = {ROWS(token_wide_mlp), stream_parts, COUNT(stream_parts), false, false},
-    [QZ_KIND_STREAM_EXPERTS] = {ROWS(stream_experts), stream_experts_parts, COUNT(stream_experts_parts), true, false},
+    [QZ_KIND_TOKEN_WIDE_MLP] = {ROWS(token_wide_mlp), stream_parts, COUNT(stream_parts), false, false, true},
+    [QZ_KIND_STREAM_EXPERTS] = {ROWS(stream_experts), stream_experts_parts, COUNT(stream_experts_parts), true, false,
+                                true},
     [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true, false},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)

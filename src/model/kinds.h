@@ -89,6 +89,7 @@ typedef struct {
     bool experts;                    /* all of it but what is `alone` once for each expert, behind
                                       * a router that reads what they read */
     bool state;                      /* keeps a state of fixed size instead of keys and values */
+    bool again;                      /* its linears are called as those of a kind before it */
 } qz_kind;
 
 const qz_kind *qz_kind_get(qz_kind_id k);

@@ -234,15 +234,24 @@ static bool known_of(const qz_kind *k, size_t first, size_t i, qz_site *out) {
     return false;
 }
 
+/* How many known_of has. */
+static size_t known_count(const qz_kind *k) {
+    size_t n = k->n_linears;
+    for (size_t l = 0; l < k->n_linears; l++) {
+        const qz_linear_row *r = &k->linears[l];
+        const qz_fused *f = fused_of(k, r->input);
+        if (f && f->hf && (l == 0 || k->linears[l - 1].input != r->input)) n++;
+        if (r->norm_hf) n++;
+    }
+    return n;
+}
+
 bool qz_site_known(size_t i, qz_site *out) {
     for (int k = 0; k < QZ_KIND_COUNT; k++) {
         const qz_kind *kind = qz_kind_get((qz_kind_id)k);
-        if (!qz_kind_runs((qz_kind_id)k)) continue;
-        const size_t first = first_of(qz_kind_sub((qz_kind_id)k));
-        size_t n = 0;
-        while (known_of(kind, first, n, out)) {
-            if (n++ == i) return true;
-        }
+        if (!qz_kind_runs((qz_kind_id)k) || kind->again) continue;
+        const size_t n = known_count(kind);
+        if (i < n) return known_of(kind, first_of(qz_kind_sub((qz_kind_id)k)), i, out);
         i -= n;
     }
     const qz_kind *experts = qz_kind_get(QZ_KIND_SHARED_EXPERTS);
