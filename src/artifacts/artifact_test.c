@@ -499,6 +499,50 @@ static void tokenizer(void **state) {
     assert_null(t); /* inputs are ids */
 }
 
+/* Unigram vocabularies through real files: scores, the normalization table and flags of blanks are keys, so that the file
+ * without our own key is sentencepiece's; what llama.cpp does otherwise is a note. */
+static void unigram(void **state) {
+    (void)state;
+    static const char *const sets[] = { "tests/golden/text/unigram-nfkc", "tests/golden/text/unigram" };
+    static const char texts[][24] = { "Hello world", "  a  b ", "\xef\xac\x81 \xef\xbc\xa1", "\xe6\x97\xa5!", "x</s>y" };
+    for (size_t i = 0; i < 2; i++) {
+        qz_tokenizer *source, *read, *keys;
+        bool pipeline = false;
+        bench b;
+        char path[128];
+        OK(qz_artifact_tokenizer(sets[i], &source, err));
+        make(&b, "models/market", "gguf:Q8_0");
+        qz_scheme_spec spec = b.plan.spec;
+        b.ctx.tokenizer = source;
+        OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+        assert_int_equal(b.plan.n_notes, i);
+        if (i) assert_non_null(strstr(b.plan.notes[0], "no byte tokens"));
+        snprintf(path, sizeof path, "%s/unigram%zu.gguf", dir, i);
+        write_all(&b, path, 0);
+        drop(&b);
+        OK(qz_artifact_tokenizer(path, &read, err));
+        OK(qz_artifact_tokenizer_by_keys(path, &keys, &pipeline, err));
+        assert_true(pipeline);
+        for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+            qz_ids want = {0}, got = {0}, spm = {0};
+            const unsigned flags = QZ_ENCODE_SPECIAL | QZ_ENCODE_PARSE_SPECIAL;
+            OK(qz_tokenizer_encode(source, texts[k], strlen(texts[k]), flags, &want, err));
+            OK(qz_tokenizer_encode(read, texts[k], strlen(texts[k]), flags, &got, err));
+            OK(qz_tokenizer_encode(keys, texts[k], strlen(texts[k]), flags, &spm, err));
+            assert_int_equal(want.n, got.n);
+            assert_memory_equal(want.ids, got.ids, want.n * sizeof *want.ids);
+            if (i == 1 && k == 1) assert_int_equal(spm.n, want.n + 1); /* one more mark before a leading blank */
+            else assert_int_equal(spm.n, want.n);
+            qz_ids_release(&want);
+            qz_ids_release(&got);
+            qz_ids_release(&spm);
+        }
+        qz_tokenizer_free(source);
+        qz_tokenizer_free(read);
+        qz_tokenizer_free(keys);
+    }
+}
+
 /* What GGUF cannot say about a tokenizer is a note of the plan: the composition of Qwen's, not the prefix
  * space of Llama's. */
 static void normalizers(void **state) {
@@ -561,7 +605,7 @@ int main(void) {
         cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume),
         cmocka_unit_test(verify), cmocka_unit_test(refusals), cmocka_unit_test(range),
         cmocka_unit_test(range_of_vectors), cmocka_unit_test(specs), cmocka_unit_test(awq_config),
-        cmocka_unit_test(tokenizer), cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
+        cmocka_unit_test(tokenizer), cmocka_unit_test(unigram), cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
