@@ -69,11 +69,11 @@ static qz_status note_added(qz_artifact_plan *p, const json_t *root, qz_arena *a
 
 /* What the runtime's unigram model does otherwise than tokenizer.json says. */
 static qz_status note_unigram(qz_artifact_plan *p, const json_t *root, qz_arena *arena, qz_error *err) {
-    if (json_is_true(json_object_get(json_object_get(root, "model"), "byte_fallback")))
-        return qz_plan_note(p, arena, err,
-                            "llama.cpp's unigram model has no byte tokens: characters outside of the vocabulary become "
-                            "the unknown token there");
-    return QZ_OK;
+    const bool bytes = json_is_true(json_object_get(json_object_get(root, "model"), "byte_fallback"));
+    return qz_plan_note(p, arena, err,
+                        "GGUF stores a unigram vocabulary as sentencepiece has it: leading blanks and rare marks may "
+                        "get other ids in llama.cpp%s",
+                        bytes ? ", and characters outside of the vocabulary the unknown token in place of bytes" : "");
 }
 
 /* Our own reader keeps the pipeline in a key of its own; llama.cpp does not know it. */

@@ -11,15 +11,18 @@ TEXT = os.path.join(ROOT, "tests/golden/text")
 # texts that llama.cpp reads otherwise, by what the file cannot say or the runtime does not do
 KNOWN = {"qwen3_5": (2, "NFC, which no key holds"), "unigram": (181, "llama.cpp's unigram model has no byte tokens"),
          "unigram-nfkc": (3, "the table by the longest key, as sentencepiece has it; tokenizers goes by clusters")}
+# families whose row names what is written
+FAMILY_SAYS = ("gemma4", "glm4_moe", "llama4")
 
 
-def model_with(tokenizer, rows, out):
-    """A llama folder of random bytes in the zoo's shapes, with `rows` rows of embedding and this tokenizer."""
-    src = os.path.join(ROOT, "tests/golden/zoo/llama")
+def model_with(zoo, tokenizer, rows, out):
+    """A model of the zoo with `rows` rows of embedding and this tokenizer."""
+    src = os.path.join(ROOT, "tests/golden/zoo", zoo)
     os.makedirs(out, exist_ok=True)
     config = json.load(open(os.path.join(src, "config.json")))
     old = config["vocab_size"]
-    config["vocab_size"] = rows
+    for key in ("vocab_size", "vocab_size_per_layer_input"):
+        if key in config: config[key] = rows
     json.dump(config, open(os.path.join(out, "config.json"), "w"))
     with open(tokenizer) as f, open(os.path.join(out, "tokenizer.json"), "w") as g:
         g.write(f.read())
@@ -68,7 +71,7 @@ def one(name, tokenizer, texts, want):
     out = os.path.join(WORK, "tok-" + name)
     path = out + ".gguf"
     if not os.path.exists(path):
-        quantz("quantize", model_with(tokenizer, rows, out), "--to", "gguf:F16", "-o", path, "-q")
+        quantz("quantize", model_with(name if name in FAMILY_SAYS else "llama", tokenizer, rows, out), "--to", "gguf:F16", "-o", path, "-q")
     got = llama_ids(path, texts)
     bad = [i for i in range(len(texts)) if got[i] != want[i]]
     known = KNOWN.get(name, (0, ""))
