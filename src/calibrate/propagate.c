@@ -229,6 +229,17 @@ static void clear_pair(qz_propagate *p, const qz_input *in) {
     }
 }
 
+/* What all experts read, from what each of them did. */
+static void sum_experts(qz_propagate *p) {
+    const size_t n = p->pair.cols * p->pair.cols;
+    memset(p->pair.gram[0], 0, n * sizeof(double));
+    for (size_t x = 0; x < p->experts; x++) {
+        for (size_t i = 0; i < n; i++) p->pair.gram[0][i] += p->gram[x][i];
+        p->pair.tokens[0] += p->tokens[x];
+    }
+    p->pair.tokens[1] = p->windows * p->seq;
+}
+
 qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, const qz_input_rounding *inputs,
                              qz_pair_stats **out, qz_error *err) {
     *out = NULL;
@@ -247,6 +258,7 @@ qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, const 
         const size_t seqs = qz_min_size(p->chunk, p->windows - i);
         QZ_TRY(experts ? step_experts(p, &in, i, seqs, err) : step(p, &in, i, seqs, err));
     }
+    if (experts && !in.inside) sum_experts(p);
     return QZ_OK;
 }
 

@@ -24,8 +24,8 @@ typedef struct {
     double *lost[QZ_HALVES];  /* [lost_rows, cols] Σ (h̃ − h) xᵀ, h and h̃: the stream that the output is added to */
     /* Where experts read: Σ x xᵀ over the tokens that an expert gets in the quantized model, nothing of the above
      * (the float model sends other tokens to it, so there are no pairs). NULL elsewhere. */
-    double **expert_gram;     /* [experts] */
-    const uint64_t *expert_tokens;
+    double **expert_gram;     /* [experts]; where they read the input of all tokens gram[0] is their sum, tokens[0] */
+    const uint64_t *expert_tokens; /* theirs, and tokens[1] how many tokens there were; 0: they read their own */
 } qz_pair_stats;
 
 typedef struct qz_propagate qz_propagate;

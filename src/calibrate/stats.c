@@ -96,6 +96,7 @@ static void header_fields(qz_json_writer *w, const qz_stats_info *i) {
     if (i->no_bos) qz_jw_bool(w, "no_bos", true);
     if (i->raw) qz_jw_bool(w, "raw", true);
     if (i->lengths) qz_jw_count(w, "lengths", i->lengths);
+    if (i->route_all) qz_jw_bool(w, "route_all", true);
     if (i->accepted && *i->accepted) qz_jw_text(w, QZ_ACCEPTED_KEY, i->accepted);
     if (i->in.experts) qz_jw_count(w, "experts", i->in.experts);
     for (int k = 0; k < QZ_WIDES; k++)
@@ -186,6 +187,7 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     QZ_TRY(qz_json_bool(root, "no_bos", path, &i->no_bos, err));
     QZ_TRY(qz_json_bool(root, "raw", path, &i->raw, err));
     QZ_TRY(qz_json_u64(root, "lengths", path, &i->lengths, err));
+    QZ_TRY(qz_json_bool(root, "route_all", path, &i->route_all, err));
     QZ_TRY(qz_json_u64(root, "held", path, &i->held, err));
     if (i->lengths > 2 || i->held > QZ_HELD_MOST || i->held > i->tokens)
         return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);

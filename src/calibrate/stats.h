@@ -21,6 +21,7 @@ typedef struct {
     uint64_t tokens, windows, seq_len, samples;
     const char *data_sha, *source_sha, *reader, *data_name, *chat_template; /* "applied" or "none" */
     bool bos;
+    bool route_all;       /* every expert's statistics are of all tokens, not of those that its router sends */
     bool no_bos, raw;     /* windows do not begin with BOS though the model has one;
                            * samples without the chat template */
     uint64_t lengths;     /* a qz_length_policy (text/dataset.h) */

@@ -48,6 +48,9 @@
 #define QZ_OPT_LENGTHS_ROW \
     {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, \
      "calibration samples that are longer: pack (joined and cut), truncate or drop"}
+#define QZ_OPT_ROUTE_ROW \
+    {"route", 0, QZ_OPT_TEXT, QZ_AT(route), "WHICH", "router", 0, 0, \
+     "calibration tokens that an expert's statistics are of: router (those it is sent) or all"}
 #define QZ_OPT_RAW_ROW \
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, \
      "calibration data without the chat template"}

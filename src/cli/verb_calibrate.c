@@ -19,6 +19,7 @@ static const qz_option options[] = {
     QZ_OPT_NO_BOS_ROW,
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a window"},
     {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, "pack, truncate or drop"},
+    QZ_OPT_ROUTE_ROW,
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
      "accept findings knowingly (CAL-DUP,CAL-RANK …,MOD-UNUSED,MOD-KEYS); the statistics hand them on"},
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "do not apply the chat template"},

@@ -15,6 +15,7 @@ static const qz_option options[] = {
     QZ_OPT_SAMPLES_ROW,
     QZ_OPT_LENGTHS_ROW,
     QZ_OPT_RAW_ROW,
+    QZ_OPT_ROUTE_ROW,
     QZ_OPT_SEQ_LEN_ROW,
     QZ_OPT_NO_BOS_ROW,
     QZ_OPT_SEARCH_ROW,
@@ -31,7 +32,7 @@ static const qz_option options[] = {
      "gptq, ct --search compat: range search under |error|^NORM (2.4), 0 = off"},
     {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0,
      "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign, inputs "
-     "(rounded as servers do)"},
+     "(rounded as servers do), experts (their statistics as few tokens gave them)"},
     QZ_OPT_MODULE_ROW,
     {"no-clip", 0, QZ_OPT_FLAG, QZ_AT(no_clip), NULL, NULL, 0, 0,
      "awq --search compat: without the search of clipping bounds (AutoAWQ's apply_clip=False)"},

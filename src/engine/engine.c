@@ -134,6 +134,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     qz_input_widths_of(&m->config, &e->inputs);
     e->arith = o ? o->arith : QZ_ARITH_EXACT;
     e->lora = o ? o->lora : NULL;
+    e->route_all = o && o->route_all;
     e->forget = o && o->forget;
     e->batch_tokens = o && o->batch_tokens ? o->batch_tokens : 512;
     size_t threads = qz_pool_size(run->pool);

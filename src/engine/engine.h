@@ -19,6 +19,8 @@ typedef struct {
     qz_arith arith;
     size_t batch_tokens;   /* most tokens of one forward step; 0 = 512 */
     bool forget;           /* weights of a block leave memory behind it: for a few steps over a model of any size */
+    bool route_all;        /* while it is observed every expert computes every token, and shows its inputs; what is
+                            * added up is what the router chose. Not where the router scales what experts read. */
     const qz_lora *lora;   /* adapters beside the linears, borrowed; NULL: none */
 } qz_engine_options;
 

@@ -75,7 +75,7 @@ struct qz_engine {
     qz_arith arith;
     const qz_lora *lora;
     size_t batch_tokens;
-    bool forget;
+    bool forget, route_all;
     size_t rounded_width;    /* most columns of a linear whose inputs are rounded, 0: none is */
     char rounds[48], kernel[112]; /* for reports */
     qz_mm *mm;

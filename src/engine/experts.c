@@ -55,6 +55,7 @@ static void add_rows(void *arg, qz_part part) {
     for (size_t i = lo; i < hi; i++) {
         const float *x = j->h + i * d;
         float *y = j->y + (size_t)j->token[i] * d;
+        if (j->weight[i] == 0) continue; /* it was only looked at */
         for (size_t k = 0; k < d; k++) y[k] += j->weight[i] * x[k];
     }
 }
@@ -95,14 +96,14 @@ void qz_expert_step_release(qz_expert_step *s) {
     *s = (qz_expert_step){0};
 }
 
-/* Tokens of expert x to the front of s->x; their number. */
-static size_t gather(const qz_config *c, qz_expert_step *s, size_t x, const float *h, size_t n) {
+/* Tokens of expert x to the front of s->x, or all of them; their number. */
+static size_t gather(const qz_config *c, qz_expert_step *s, size_t x, const float *h, size_t n, bool all) {
     const size_t d = (size_t)c->hidden_size;
     const bool scaled = qz_route_scales_input(c);
     size_t m = 0;
     for (size_t t = 0; t < n; t++) {
         const float weight = s->score[t * (size_t)c->experts + x];
-        if (weight == 0) continue; /* not chosen, or chosen with nothing to add */
+        if (weight == 0 && !all) continue; /* not chosen, or chosen with nothing to add */
         float *to = s->x + m * d;
         memcpy(to, h + t * d, d * sizeof *h);
         for (size_t k = 0; scaled && k < d; k++) to[k] *= weight;
@@ -193,7 +194,7 @@ qz_status qz_step_chosen(qz_engine *e, const qz_place *at, const float *h, size_
     qz_expert_step *s = &e->step.experts;
     memset(y, 0, n * (size_t)c->hidden_size * sizeof *y);
     for (size_t x = 0; x < c->experts; x++) {
-        const size_t m = gather(c, s, x, h, n);
+        const size_t m = gather(c, s, x, h, n, e->route_all && e->observe && !qz_route_scales_input(c));
         if (m == 0) continue;
         QZ_TRY(run_expert(e, at, x, m, err));
         rows_job j = {.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};

@@ -112,7 +112,8 @@ static qz_status moments(qz_block_flow *f, input *x, qz_error *err) {
     const bool asymmetric = f->job.options->asymmetric;
     for (size_t i = 0; i < x->n; i++) lin[i] = (qz_linear_rows){x->w[i], x->t[i].rows};
     QZ_TRY(qz_flow_input_open(&x->shown, f->job.run, x->pair,
-                              &(qz_flow_ask){x->expert, NULL, asymmetric, f->residual, &fit}, err));
+                              &(qz_flow_ask){x->expert, NULL, asymmetric, f->residual, f->job.options->experts, &fit},
+                              err));
     if (x->shown.asym.failed)
         qz_warn(f->job.run, "layer %ld '%s': asymmetric correction could not be computed (%zu of %d parts): %s",
                 x->layer, x->t[0].name, x->shown.asym.failed, QZ_HALVES + 1, x->shown.asym.why);

@@ -1,4 +1,5 @@
 #include "methods/flow_input.h"
+#include "methods/expert_gram.h"
 #include "base/size.h"
 
 void qz_unscale_moments(double *m, const float *s, size_t cols) {
@@ -23,6 +24,14 @@ static qz_status of_expert(qz_flow_input *x, const qz_pair_stats *p, const qz_fl
     if (n == 0) return QZ_OK;
     QZ_TRY(reserve(&x->gram, cols, err));
     for (size_t i = 0; i < cols * cols; i++) x->gram[i] = p->expert_gram[ask->expert][i] / (double)n;
+    if (ask->experts && p->tokens[0] == 0) qz_expert_gram(x->gram, cols, n, NULL);
+    else if (ask->experts) {
+        double *shared;
+        QZ_TRY(reserve(&shared, cols, err));
+        for (size_t i = 0; i < cols * cols; i++) shared[i] = p->gram[0][i] / (double)p->tokens[0];
+        qz_expert_gram(x->gram, cols, n, &(qz_shared_gram){shared, p->tokens[1]});
+        qz_free(shared);
+    }
     if (ask->scales) qz_unscale_moments(x->gram, ask->scales, cols);
     return QZ_OK;
 }

@@ -15,6 +15,7 @@ typedef struct {
     long expert;         /* -1: an input of all tokens */
     const float *scales; /* columns that the input is divided by; NULL: as it is */
     bool asymmetric, residual;
+    bool experts;        /* an expert's moments move towards what more tokens show (expert_gram.h) */
     const qz_lambda_fit *fit;
 } qz_flow_ask;
 

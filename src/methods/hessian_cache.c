@@ -1,6 +1,7 @@
 #include "methods/hessian_cache.h"
 #include "base/size.h"
 #include "methods/damping.h"
+#include "methods/expert_gram.h"
 #include "methods/int_grid.h"
 
 enum { SAMPLE = 64 }; /* rows that damping is decided on */
@@ -92,8 +93,9 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, q
     qz_hessian_release(&c->h[g]);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
-    qz_stats_gram(&s, gram);
-    qz_status st = damping_of(c, &in, &s, gram, &damp, err);
+    const bool few = c->job->options->experts;
+    qz_status st = qz_expert_gram_of(c->job->stats, (size_t)layer, input, few, gram, err);
+    if (st == QZ_OK) st = damping_of(c, &in, &s, gram, &damp, err);
     in_order_of(t->source, gram);
     if (st == QZ_OK)
         st = qz_hessian_init(&c->h[g], c->job->run, gram,

@@ -10,6 +10,7 @@
  * them). */
 #include "base/size.h"
 #include "calibrate/experts.h"
+#include "methods/expert_gram.h"
 #include "calibrate/propagate.h"
 #include "calibrate/replay.h"
 #include "codecs/int_group.h"
@@ -253,9 +254,11 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
 }
 
 /* Statistics of what a unit's linears read at a stage. */
+static size_t input_of(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t i) {
+    return qz_input_of(&a->stats->info.in, (size_t)layer, u->block.input[i].first, u->expert);
+}
 static qz_input_stats stats_of(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t i) {
-    const size_t first = u->block.input[i].first;
-    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, first, u->expert));
+    return qz_stats_get(a->stats, (size_t)layer, input_of(a, u, layer, i));
 }
 
 static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *err) {
@@ -322,13 +325,14 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
         qz_linear_rows lin[QZ_LINEARS];
         const qz_lambda_fit fit = {a->mm, lin, rows_of(u, e, lin)};
         return qz_flow_input_open(&x->in, a->run, x->pair,
-                                  &(qz_flow_ask){u->expert, u->scales[e], a->o.asymmetric, a->o.residual, &fit}, err);
+                                  &(qz_flow_ask){u->expert, u->scales[e], a->o.asymmetric, a->o.residual,
+                                                 a->o.experts, &fit}, err);
     }
     qz_input_stats s = stats_of(a, u, layer, e);
     if (s.tokens == 0) return QZ_OK;
     x->in.gram = qz_alloc_aligned(s.cols * s.cols, sizeof *x->in.gram);
     if (x->in.gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
-    qz_stats_gram(&s, x->in.gram);
+    QZ_TRY(qz_expert_gram_of(a->stats, (size_t)layer, input_of(a, u, layer, e), a->o.experts, x->in.gram, err));
     qz_unscale_moments(x->in.gram, u->scales[e], s.cols);
     return QZ_OK;
 }

@@ -20,8 +20,8 @@
 typedef struct {
     qz_search search;
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
-    bool fold, asymmetric, residual, order, descent, refit, norms, sign, inputs; /* best: parts that can be switched
-                                                                                  * off */
+    bool fold, asymmetric, residual, order, descent, refit, norms, sign, inputs, experts; /* best: parts that
+                                                                                           * can be switched off */
     bool no_clip;               /* compat AWQ: no search of clipping bounds */
     bool strict;
     bool head;                  /* the output matrix is coded too */

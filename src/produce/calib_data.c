@@ -28,7 +28,12 @@ static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_req
     QZ_TRY(qz_recipe_windows(r, &how, err));
     QZ_TRY(qz_model_check_finite(run, s->model, err));
     if (s->sha_hex[0] == 0) QZ_TRY(qz_source_hash(run, s, err));
-    QZ_TRY(qz_engine_open(run, s->model, NULL, &e, err));
+    if (how.route_all && (s->model->config.experts == 0 || s->model->config.route == QZ_ROUTE_INPUT))
+        return qz_fail(err, QZ_EUSAGE, "--route all sends every token to every expert: model '%s' %s", s->model->path,
+                       s->model->config.experts ? "multiplies what an expert reads with the router's weight, which "
+                                                  "others have not"
+                                                : "has no experts");
+    QZ_TRY(qz_engine_open(run, s->model, &(qz_engine_options){.route_all = how.route_all}, &e, err));
     bool templated = d->n && d->samples[0].templated;
     const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
                               .replace = r->force || own, .own = own,
@@ -38,6 +43,7 @@ static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_req
                                         .chat_template = templated ? "applied" : "none",
                                         .bos = w->bos_added > 0 ||
                                                (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
+                                        .route_all = how.route_all,
                                         .no_bos = !how.windows.bos, .raw = how.raw, .lengths = how.windows.policy,
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();

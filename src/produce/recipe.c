@@ -13,7 +13,7 @@
 static const struct { const char *name; size_t at; } parts[] = {
 #define PART(name) {#name, offsetof(qz_method_options, name)}
     PART(fold), PART(asymmetric), PART(residual), PART(order), PART(descent), PART(refit), PART(norms), PART(sign),
-    PART(inputs),
+    PART(inputs), PART(experts),
 #undef PART
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
@@ -28,7 +28,7 @@ static qz_status leave_out(const char *list, qz_method_options *o, qz_error *err
         if (i == PARTS)
             return qz_fail(err, QZ_EUSAGE,
                            "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, "
-                           "descent, refit, norms, sign or inputs",
+                           "descent, refit, norms, sign, inputs or experts",
                            (int)n, p);
         *part(o, i) = false;
         p += n + (p[n] == ',');
@@ -98,6 +98,10 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
                        "here clips nothing",
                        spec->name);
     QZ_TRY(set_flow(r, spec, o, err));
+    if (o->propagate && r->route && strcmp(r->route, "all") == 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--route all is for statistics of the float model, and here tokens go through the quantized one, "
+                       "where its router sends them: add --propagate original");
     return r->without ? leave_out(r->without, o, err) : QZ_OK;
 }
 
@@ -112,16 +116,23 @@ static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *er
                 : QZ_OK;
 }
 
+static qz_status route_of(const char *text, bool *all, qz_error *err) {
+    *all = text && strcmp(text, "all") == 0;
+    if (*all || text == NULL || strcmp(text, "router") == 0) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --route: expected router or all", text);
+}
+
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err) {
     const bool reference = r->search && strcmp(r->search, "compat") == 0; /* its windows are plain pieces of the text */
     *out = (qz_recipe_calibration){.used = r->data || r->stats, .raw = r->raw,
                                    .windows = {.seq_len = (size_t)r->seq_len, .most = (size_t)r->samples,
                                                .bos = !r->no_bos && !reference}};
+    QZ_TRY(route_of(r->route, &out->route_all, err));
     return policy_of(r->lengths, &out->windows.policy, err);
 }
 
 void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
-    c->calibration = (qz_recipe_calibration){.used = true, .raw = info->raw,
+    c->calibration = (qz_recipe_calibration){.used = true, .raw = info->raw, .route_all = info->route_all,
                                              .windows = {(size_t)info->seq_len, (size_t)info->windows,
                                                          (qz_length_policy)info->lengths, !info->no_bos}};
 }
@@ -265,6 +276,7 @@ void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out) {
         if (k->windows.policy != QZ_PACK) put_text(&w, "lengths", policies[k->windows.policy]);
         put_flag(&w, "no_bos", !k->windows.bos && c->codes.search == QZ_SEARCH_BEST);
         put_flag(&w, "raw", k->raw);
+        if (k->route_all) put_text(&w, "route", "all");
     }
     put_text(&w, "with", c->with);
     put_text(&w, "name", c->name);

@@ -19,6 +19,7 @@
 typedef struct {
     bool used;                  /* the artifact is made with calibration data, or with statistics of them */
     bool raw;                   /* without the chat template */
+    bool route_all;             /* every expert's statistics are of all tokens */
     qz_window_options windows;
 } qz_recipe_calibration;
 

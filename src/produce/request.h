@@ -24,7 +24,7 @@ typedef struct {
     bool force, resume, dry_run, lint, strict;
     /* calibration */
     uint64_t samples, seq_len, seed;
-    const char *lengths, *propagate;
+    const char *lengths, *propagate, *route;
     /* quantization */
     const char *search, *ram, *without;
     double damp, mse;
