@@ -100,8 +100,8 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
     QZ_TRY(set_flow(r, spec, o, err));
     if (o->propagate && r->route && strcmp(r->route, "all") == 0)
         return qz_fail(err, QZ_EUSAGE,
-                       "--route all is for statistics of the float model, and here tokens go through the quantized one, "
-                       "where its router sends them: add --propagate original");
+                       "--route all is for statistics of the float model, and here tokens go through the quantized "
+                       "one, where its router sends them: add --propagate original");
     return r->without ? leave_out(r->without, o, err) : QZ_OK;
 }
 
