@@ -27,7 +27,9 @@ typedef struct {
     qz_journal journal;
     uint64_t *offsets, total;         /* sections of the file, its size */
     float *hidden;                    /* [windows*seq_len, hidden] */
-    moments *input; size_t n_inputs;  /* of the current layer; room for the most that one has */
+    moments *input; size_t n_inputs;  /* of the inputs [lo, hi) of the current layer; room for the most at a time */
+    size_t lo, hi;
+    float *copy;                      /* of a chunk, where a layer takes several passes */
     float *row;                       /* one packed row on its way to the file */
     qz_status observed;               /* first failure inside the observer */
     qz_error *err;
@@ -67,7 +69,8 @@ static void hold(const pass *p, moments *m, const float *x, size_t n, size_t col
 }
 
 static void gather(pass *p, size_t input, const float *x, size_t n, size_t cols) {
-    moments *m = &p->input[input];
+    if (input < p->lo || input >= p->hi) return; /* of another pass */
+    moments *m = &p->input[input - p->lo];
     abs_job j = {x, n, cols, m->sum_abs, m->max_abs};
     if (m->keeps) hold(p, m, x, n, cols);
     m->tokens += n;
@@ -79,7 +82,7 @@ static void observe(void *arg, const qz_observed *o) { gather(arg, o->input, o->
 /* |x| or x·x beyond float32: nothing could be chosen by such statistics. */
 static qz_status check_range(const pass *p, size_t layer, size_t input, double scale) {
     const qz_input in = qz_input_at(&p->info.in, layer, input);
-    const moments *m = &p->input[input];
+    const moments *m = &p->input[input - p->lo];
     char name[QZ_SITE_NAME];
     for (size_t k = 0; k < in.cols; k++) {
         double x = m->gram[k * in.cols + k] * scale;
@@ -99,7 +102,7 @@ static qz_status check_range(const pass *p, size_t layer, size_t input, double s
 
 static qz_status write_input(pass *p, size_t layer, size_t input, uint64_t at) {
     const qz_input in = qz_input_at(&p->info.in, layer, input);
-    const moments *m = &p->input[input];
+    const moments *m = &p->input[input - p->lo];
     const size_t cols = in.cols;
     const uint64_t tokens = in.expert < 0 ? p->info.tokens : m->tokens;
     double scale = tokens ? 1.0 / (double)tokens : 0;
@@ -118,21 +121,41 @@ static qz_status write_input(pass *p, size_t layer, size_t input, uint64_t at) {
 static qz_status write_layer(pass *p, size_t layer) {
     size_t first = 0;
     for (size_t l = 0; l < layer; l++) first += qz_inputs(&p->info.in, l);
-    for (size_t i = 0; i < qz_inputs(&p->info.in, layer); i++) QZ_TRY(write_input(p, layer, i, p->offsets[first + i]));
+    for (size_t i = p->lo; i < p->hi; i++) QZ_TRY(write_input(p, layer, i, p->offsets[first + i]));
     return QZ_OK;
 }
 
 static void clear(pass *p, size_t layer) {
-    for (size_t i = 0; i < qz_inputs(&p->info.in, layer); i++) {
+    for (size_t i = p->lo; i < p->hi; i++) {
         const qz_input in = qz_input_at(&p->info.in, layer, i);
         const size_t cols = in.cols;
-        memset(p->input[i].gram, 0, cols * cols * sizeof(double));
-        memset(p->input[i].sum_abs, 0, cols * sizeof(double));
-        memset(p->input[i].max_abs, 0, cols * sizeof(float));
-        p->input[i].tokens = 0;
-        p->input[i].n_held = 0;
-        p->input[i].keeps = p->info.held && in.expert < 0;
+        moments *m = &p->input[i - p->lo];
+        memset(m->gram, 0, cols * cols * sizeof(double));
+        memset(m->sum_abs, 0, cols * sizeof(double));
+        memset(m->max_abs, 0, cols * sizeof(float));
+        m->tokens = 0;
+        m->n_held = 0;
+        m->keeps = p->info.held && in.expert < 0;
     }
+}
+
+/* The end of the inputs from lo on whose matrices fit into `most` bytes (0: all); one at least. */
+static size_t inputs_end(const qz_input_widths *w, size_t layer, size_t lo, uint64_t most) {
+    const size_t n = qz_inputs(w, layer);
+    uint64_t bytes = 0;
+    size_t hi = lo;
+    for (; hi < n; hi++) {
+        const uint64_t cols = qz_input_at(w, layer, hi).cols;
+        bytes += 8 * cols * cols;
+        if (most && hi > lo && bytes > most) break;
+    }
+    return hi;
+}
+/* Passes over the tokens that layer takes. */
+static size_t passes_of(const qz_input_widths *w, size_t layer, uint64_t most) {
+    size_t n = 0;
+    for (size_t lo = 0; lo < qz_inputs(w, layer); lo = inputs_end(w, layer, lo, most)) n++;
+    return n;
 }
 
 /* Whole windows, a multiple of 512 tokens in every chunk but the last: Gram blocks then fall the same for
@@ -149,14 +172,15 @@ static size_t chunk_windows(size_t seq_len) {
     return unit * (k ? k : 1);
 }
 
-static qz_status run_layer(pass *p, size_t layer, bool observed) {
+/* All windows through the layer, its inputs [lo, hi) gathered; last: the hidden states go on. */
+static qz_status run_windows(pass *p, size_t layer, bool last) {
     size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.wide[QZ_WIDE_HIDDEN];
-    if (observed) clear(p, layer);
-    qz_engine_observe(p->e, observed ? observe : NULL, p);
     for (size_t w = 0; w < p->c->windows; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w);
+        float *x = p->hidden + w * seq * hidden;
         qz_engine_at(p->e, w, 0);
-        QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
+        if (!last) x = memcpy(p->copy, x, n * seq * hidden * sizeof *x);
+        QZ_TRY(qz_engine_block(p->e, layer, NULL, x, n, seq, p->err));
         QZ_TRY(p->observed);
         qz_progress_at(p->run, &(qz_progress){.stage = "calibrating",
                                               .unit = "windows",
@@ -167,9 +191,21 @@ static qz_status run_layer(pass *p, size_t layer, bool observed) {
                                               .tokens = qz_max_size(1, (layer * p->c->windows + w + n) * seq /
                                                                            p->info.in.layers)});
     }
+    return QZ_OK;
+}
+
+static qz_status run_layer(pass *p, size_t layer, bool observed) {
+    const size_t all = qz_inputs(&p->info.in, layer);
+    qz_engine_observe(p->e, observed ? observe : NULL, p);
+    for (p->lo = observed ? 0 : all; p->lo < all; p->lo = p->hi) {
+        p->hi = inputs_end(&p->info.in, layer, p->lo, p->c->gram_bytes);
+        clear(p, layer);
+        QZ_TRY(run_windows(p, layer, p->hi == all));
+        QZ_TRY(write_layer(p, layer));
+    }
+    if (!observed) QZ_TRY(run_windows(p, layer, true));
     qz_engine_observe(p->e, NULL, NULL);
     if (!observed) return QZ_OK;
-    QZ_TRY(write_layer(p, layer));
     QZ_TRY(qz_out_flush(&p->out, p->err));
     return qz_journal_add(&p->journal, p->err, "layer %zu %llu", layer, (unsigned long long)p->out.size);
 }
@@ -180,6 +216,7 @@ static qz_status run_head(pass *p) {
     size_t cap = step * seq;
     float *h = qz_alloc_aligned(cap * hidden, sizeof *h);
     if (h == NULL) return qz_fail(p->err, QZ_EMEMORY, "out of memory calibrating the output matrix");
+    p->lo = 0, p->hi = 1;
     clear(p, p->info.in.layers);
     for (size_t w = 0; w < p->c->windows && p->observed == QZ_OK; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w) * seq;
@@ -191,23 +228,36 @@ static qz_status run_head(pass *p) {
     return write_layer(p, p->info.in.layers);
 }
 
-/* Widest input at position i of any layer; 0: no layer has so many. */
-static size_t widest_at(const qz_input_widths *w, size_t i) {
-    size_t cols = 0;
-    for (size_t l = 0; l <= w->layers; l++)
-        if (i < qz_inputs(w, l)) cols = qz_max_size(cols, qz_input_at(w, l, i).cols);
+/* Of the inputs that a pass gathers: the widest at each place of any pass (qz_free), and their most. NULL: no memory. */
+static size_t *place_widths(const qz_input_widths *w, uint64_t most, size_t *n) {
+    size_t room = 1;
+    *n = 0;
+    for (size_t l = 0; l < w->layers; l++) room = qz_max_size(room, qz_inputs(w, l));
+    size_t *cols = qz_calloc_array(room, sizeof *cols);
+    for (size_t l = 0; cols && l <= w->layers; l++)
+        for (size_t lo = 0, hi; lo < qz_inputs(w, l); lo = hi) {
+            hi = inputs_end(w, l, lo, most);
+            *n = qz_max_size(*n, hi - lo);
+            for (size_t i = lo; i < hi; i++) cols[i - lo] = qz_max_size(cols[i - lo], qz_input_at(w, l, i).cols);
+        }
     return cols;
+}
+/* Floats of a chunk of windows' hidden states. */
+static size_t chunk_floats(const qz_input_widths *w, size_t windows, size_t seq_len) {
+    return qz_min_size(windows, chunk_windows(seq_len)) * seq_len * (size_t)w->wide[QZ_WIDE_HIDDEN];
 }
 
 static qz_status reserve(pass *p) {
     size_t n, rows = p->c->windows * p->c->seq_len, widest = 0;
     bool ok = qz_mul_size(rows, p->info.in.wide[QZ_WIDE_HIDDEN], &n);
     p->hidden = ok ? qz_alloc_aligned(n, sizeof *p->hidden) : NULL;
-    for (size_t l = 0; l < p->info.in.layers; l++) p->n_inputs = qz_max_size(p->n_inputs, qz_inputs(&p->info.in, l));
+    const uint64_t most = p->c->gram_bytes;
+    size_t *width = place_widths(&p->info.in, most, &p->n_inputs);
+    p->copy = most ? qz_alloc_aligned(chunk_floats(&p->info.in, p->c->windows, p->c->seq_len), sizeof *p->copy) : NULL;
     p->input = qz_calloc_array(p->n_inputs, sizeof *p->input);
-    ok = p->hidden != NULL && p->input != NULL;
+    ok = p->hidden && p->input && width && (most == 0 || p->copy);
     for (size_t i = 0; i < p->n_inputs && ok; i++) {
-        size_t cols = widest_at(&p->info.in, i), sq;
+        size_t cols = width[i], sq;
         moments *m = &p->input[i];
         widest = qz_max_size(widest, cols);
         ok = qz_mul_size(cols, cols, &sq);
@@ -217,6 +267,7 @@ static qz_status reserve(pass *p) {
         m->held = qz_alloc_aligned(cols * (p->info.held ? p->info.held : 1), sizeof *m->held);
         ok = m->gram && m->sum_abs && m->max_abs && m->held;
     }
+    qz_free(width);
     p->row = qz_alloc_aligned(widest, sizeof *p->row);
     p->offsets = qz_alloc_array(qz_stats_sections(&p->info.in), sizeof *p->offsets);
     if (ok && p->row && p->offsets) return QZ_OK;
@@ -332,6 +383,7 @@ static void pass_release(pass *p, bool done) {
     }
     qz_free(p->input);
     qz_free(p->hidden);
+    qz_free(p->copy);
     qz_free(p->row);
     qz_free(p->offsets);
     qz_out_abort(&p->out, true);
@@ -371,14 +423,23 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
     return st;
 }
 
-uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
+uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len, uint64_t gram_bytes) {
     uint64_t h = c->hidden_size, grams = 0, states = 4u * (uint64_t)windows * seq_len * h;
     qz_input_widths w;
     qz_input_widths_of(c, &w);
-    size_t most = 0;
-    for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, qz_inputs(&w, l));
-    for (size_t i = 0; i < most; i++) grams += (8 * (uint64_t)widest_at(&w, i) + 2 * QZ_HELD_MOST) * widest_at(&w, i);
+    size_t n, *width = place_widths(&w, gram_bytes, &n);
+    for (size_t i = 0; width && i < n; i++) grams += (8 * (uint64_t)width[i] + 2 * QZ_HELD_MOST) * width[i];
+    qz_free(width);
     uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len *
                      (qz_step_floats(c) + (c->experts ? 2 * h + c->experts : 0));
-    return grams + states + chunk + qz_engine_lent_bytes(c, windows, seq_len);
+    return grams + states + chunk + qz_engine_lent_bytes(c, windows, seq_len) +
+           (gram_bytes ? 4u * chunk_floats(&w, windows, seq_len) : 0);
+}
+
+size_t qz_calibrate_passes(const qz_config *c, uint64_t gram_bytes) {
+    qz_input_widths w;
+    size_t most = 0;
+    qz_input_widths_of(c, &w);
+    for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, passes_of(&w, l, gram_bytes));
+    return most;
 }

@@ -23,6 +23,8 @@ static const qz_option options[] = {
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
      "accept findings knowingly (CAL-DUP,CAL-RANK …,MOD-UNUSED,MOD-KEYS); the statistics hand them on"},
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "do not apply the chat template"},
+    {"ram", 0, QZ_OPT_TEXT, QZ_AT(ram), "SIZE", NULL, 0, 0,
+     "most memory, 8GiB or 8GB: the tokens go through a layer several times where its statistics take more"},
     QZ_OPT_FORCE_ROW,
     QZ_OPT_RESUME_ROW,
 };

@@ -3,6 +3,8 @@
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "calibrate/experts.h"
+#include "plan/hardware.h"
+#include "produce/produce.h"
 #include "produce/recipe.h"
 #include <string.h>
 
@@ -13,6 +15,35 @@ static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, q
     QZ_TRY(qz_stats_open(&s, path, err));
     qz_experts_warn(run, &s);
     qz_stats_release(&s);
+    return QZ_OK;
+}
+
+/* --ram: what is left for a layer's Gram matrices beside all else that is resident; 0: not given. */
+static qz_status room_for_grams(qz_run *run, const qz_model *m, const qz_request *r, const qz_windows *w, uint64_t *out,
+                                qz_error *err) {
+    const qz_config *c = &m->config;
+    uint64_t ram = 0;
+    *out = 0;
+    if (r->ram == NULL) return QZ_OK;
+    QZ_TRY(qz_bytes_parse(r->ram, "ram", &ram, err));
+    const size_t n = w->n_windows, len = w->seq_len;
+    /* the widest alone, and what is there besides */
+    const uint64_t least = QZ_PROGRAM_BYTES + m->file_bytes + qz_calibrate_bytes(c, n, len, 1);
+    qz_input_widths in;
+    qz_input_widths_of(c, &in);
+    const uint64_t widest = 8 * (uint64_t)qz_widest_input(&in) * qz_widest_input(&in);
+    if (ram < least)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--ram %s is too little: expected at least %llu MiB for model '%s' and %zu windows of %zu tokens; "
+                       "give fewer --samples",
+                       r->ram, (unsigned long long)(least >> 20) + 1, m->path, n, len);
+    *out = ram - least + widest;
+    /* kept tokens of each place come on top of the matrices */
+    while (*out > widest && QZ_PROGRAM_BYTES + m->file_bytes + qz_calibrate_bytes(c, n, len, *out) > ram)
+        *out -= *out / 16 > 1 ? *out / 16 : 1;
+    const size_t passes = qz_calibrate_passes(c, *out);
+    if (passes > 1)
+        qz_info(run, "--ram %s: the tokens go through a layer in %zu passes, with the same statistics", r->ram, passes);
     return QZ_OK;
 }
 
@@ -34,8 +65,11 @@ static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_req
                                                   "others have not"
                                                 : "has no experts");
     QZ_TRY(qz_engine_open(run, s->model, &(qz_engine_options){.route_all = how.route_all}, &e, err));
+    uint64_t room = 0;
+    qz_status st = room_for_grams(run, s->model, r, w, &room, err);
     bool templated = d->n && d->samples[0].templated;
-    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
+    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .gram_bytes = room,
+                              .resume = r->resume,
                               .replace = r->force || own, .own = own,
                               .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex,
                                         .reader = d->reader,
@@ -47,7 +81,7 @@ static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_req
                                         .no_bos = !how.windows.bos, .raw = how.raw, .lengths = how.windows.policy,
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
-    qz_status st = qz_calibrate(run, e, &c, path, &before, err);
+    if (st == QZ_OK) st = qz_calibrate(run, e, &c, path, &before, err);
     if (st == QZ_OK && before && own) qz_info(run, "calibration: finished by the job before");
     else if (st == QZ_OK && before) qz_info(run, "'%s': already finished", path);
     else if (st == QZ_OK && own)

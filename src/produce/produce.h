@@ -88,6 +88,7 @@ qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_
 void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
 /* The method of the recipe's scheme, or the one beside it where that lacks what it needs. */
 const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance *imp);
+#define QZ_PROGRAM_BYTES ((uint64_t)20 << 20) /* resident in any job: code, libraries, allocator slack */
 /* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration
  * pass ran in this process. Printed beside the measured peak. */
 uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp,

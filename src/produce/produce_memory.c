@@ -4,7 +4,6 @@
 #include "calibrate/calibrate.h"
 #include "produce/produce.h"
 
-#define PROGRAM ((uint64_t)20 << 20)         /* code, libraries, allocator slack */
 #define PER_TOKEN 1200u             /* vocabulary and merges, in the source and again in the proof */
 
 /* Weights of the largest block, whose items stand together, and of the largest matrix that is coded. */
@@ -28,10 +27,10 @@ uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, con
     const qz_config *c = &s->model->config;
     const qz_method_sizes sizes = sizes_of(plan, c, &recipe->calibration.windows);
     const qz_method_memory m = qz_produce_method(recipe, imp)->ops->memory(&recipe->codes, &sizes);
-    const uint64_t pass = made_stats ? qz_max_size(m.pass, qz_calibrate_bytes(c, sizes.windows, sizes.seq_len))
+    const uint64_t pass = made_stats ? qz_max_size(m.pass, qz_calibrate_bytes(c, sizes.windows, sizes.seq_len, 0))
                                      : m.pass;
-    uint64_t bytes = PROGRAM + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes + plan->total_bytes + pass +
-                     m.held;
+    uint64_t bytes = QZ_PROGRAM_BYTES + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes +
+                     plan->total_bytes + pass + m.held;
     if (imp->stats) bytes += imp->stats->map.size;
     return bytes + bytes / 10;
 }
