@@ -228,7 +228,7 @@ static qz_status run_head(pass *p) {
     return write_layer(p, p->info.in.layers);
 }
 
-/* Of the inputs that a pass gathers: the widest at each place of any pass (qz_free), and their most. NULL: no memory. */
+/* Of the inputs that a pass gathers the widest at each place of any pass (qz_free), and their most; NULL: no memory. */
 static size_t *place_widths(const qz_input_widths *w, uint64_t most, size_t *n) {
     size_t room = 1;
     *n = 0;

@@ -1,5 +1,6 @@
 #include "methods/expert_gram.h"
 #include "base/size.h"
+#include "methods/flow_input.h"
 
 double qz_gram_shrink(double *g, size_t cols, uint64_t n, const double *target) {
     double trace = 0, squares = 0, far = 0, fixed = 0;
@@ -43,5 +44,16 @@ qz_status qz_expert_gram_of(const qz_stats *s, size_t layer, size_t input, bool 
     qz_stats_gram(&all, t);
     qz_expert_gram(g, own.cols, own.tokens, &(qz_shared_gram){t, all.tokens});
     qz_free(t);
+    return QZ_OK;
+}
+
+qz_status qz_expert_gram_scaled(const qz_stats *s, const qz_expert_ask *ask, double **out, qz_error *err) {
+    const qz_input_stats in = qz_stats_get(s, ask->layer, ask->input);
+    *out = NULL;
+    if (in.tokens == 0) return QZ_OK;
+    *out = qz_alloc_aligned(in.cols * in.cols, sizeof **out);
+    if (*out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", in.cols);
+    QZ_TRY(qz_expert_gram_of(s, ask->layer, ask->input, ask->shrink, *out, err));
+    if (ask->scales) qz_unscale_moments(*out, ask->scales, in.cols);
     return QZ_OK;
 }

@@ -19,4 +19,7 @@ typedef struct { double *gram; uint64_t n; } qz_shared_gram;
 void qz_expert_gram(double *g, size_t cols, uint64_t n, const qz_shared_gram *shared);
 /* g [cols, cols] of any input of a layer from a statistics file; shrink: an expert's, moved. */
 qz_status qz_expert_gram_of(const qz_stats *s, size_t layer, size_t input, bool shrink, double *g, qz_error *err);
+/* A new matrix of the input divided by scales (NULL: as it is; qz_free); *out NULL: no token reached it. */
+typedef struct { size_t layer, input; bool shrink; const float *scales; } qz_expert_ask;
+qz_status qz_expert_gram_scaled(const qz_stats *s, const qz_expert_ask *ask, double **out, qz_error *err);
 #endif

@@ -328,13 +328,8 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
                                   &(qz_flow_ask){u->expert, u->scales[e], a->o.asymmetric, a->o.residual,
                                                  a->o.experts, &fit}, err);
     }
-    qz_input_stats s = stats_of(a, u, layer, e);
-    if (s.tokens == 0) return QZ_OK;
-    x->in.gram = qz_alloc_aligned(s.cols * s.cols, sizeof *x->in.gram);
-    if (x->in.gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
-    QZ_TRY(qz_expert_gram_of(a->stats, (size_t)layer, input_of(a, u, layer, e), a->o.experts, x->in.gram, err));
-    qz_unscale_moments(x->in.gram, u->scales[e], s.cols);
-    return QZ_OK;
+    return qz_expert_gram_scaled(a->stats, &(qz_expert_ask){(size_t)layer, input_of(a, u, layer, e), a->o.experts,
+                                                            u->scales[e]}, &x->in.gram, err);
 }
 
 static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,

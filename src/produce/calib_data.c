@@ -34,8 +34,8 @@ static qz_status room_for_grams(qz_run *run, const qz_model *m, const qz_request
     const uint64_t widest = 8 * (uint64_t)qz_widest_input(&in) * qz_widest_input(&in);
     if (ram < least)
         return qz_fail(err, QZ_EUSAGE,
-                       "--ram %s is too little: expected at least %llu MiB for model '%s' and %zu windows of %zu tokens; "
-                       "give fewer --samples",
+                       "--ram %s is too little: expected at least %llu MiB for model '%s' and %zu windows of %zu "
+                       "tokens; give fewer --samples",
                        r->ram, (unsigned long long)(least >> 20) + 1, m->path, n, len);
     *out = ram - least + widest;
     /* kept tokens of each place come on top of the matrices */
