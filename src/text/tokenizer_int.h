@@ -132,6 +132,7 @@ typedef struct {
     bool on;
     double *score; size_t n_score;  /* by id; NaN = no piece */
     uint32_t *order; size_t n;      /* ids of pieces, by text */
+    uint32_t first[257];            /* pieces that begin with byte b: [first[b], first[b + 1]) */
     double unk_score;
 } qz_unigram;
 

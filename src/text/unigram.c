@@ -34,7 +34,8 @@ qz_status qz_unigram_close(qz_tokenizer *t, qz_error *err) {
         if (t->vocab.len[id]) rows[u->n++] = (row){t->vocab.text[id], t->vocab.len[id], id};
     }
     if (u->n) qsort(rows, u->n, sizeof *rows, by_text);
-    for (size_t i = 0; i < u->n; i++) u->order[i] = rows[i].id;
+    for (size_t i = 0; i < u->n; i++) u->order[i] = rows[i].id, u->first[(uint8_t)rows[i].text[0] + 1]++;
+    for (size_t b = 0; b < 256; b++) u->first[b + 1] += u->first[b];
     u->unk_score = least - UNKNOWN_COST;
     qz_free(rows);
     return QZ_OK;
@@ -60,12 +61,13 @@ static void offer(qz_path *p, double score, size_t from, uint32_t id) {
 static void extend(qz_enc *e, const char *w, size_t n, size_t at, size_t width) {
     const qz_tokenizer *t = e->t;
     const double here = e->path[at].score;
-    size_t lo = 0, hi = t->unigram.n;
+    const unsigned head = (uint8_t)w[at];
+    size_t lo = t->unigram.first[head], hi = t->unigram.first[head + 1];
     bool single = false;
-    for (size_t d = 0; at + d < n; d++) {
+    for (size_t d = 0; at + d < n && lo < hi; d++) {
         const unsigned c = (uint8_t)w[at + d];
-        lo = bound(t, lo, hi, d, c);
-        hi = bound(t, lo, hi, d, c + 1);
+        if (d > 0) lo = bound(t, lo, hi, d, c);
+        if (d > 0) hi = bound(t, lo, hi, d, c + 1);
         if (lo == hi) break;
         const uint32_t id = t->unigram.order[lo];
         if (t->vocab.len[id] != d + 1) continue;
