@@ -5,6 +5,7 @@
 #include "artifacts/testing.h"
 #include "base/json.h"
 #include "engine/engine.h"
+#include "model/leftovers.h"
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -56,6 +57,33 @@ static void same_logits(const char *source) {
         peak = p > peak ? p : peak;
     }
     if (!(diff <= 1e-4 * peak)) fail_msg("%s: logits differ by %g of %g", source, diff, peak);
+    qz_free(x);
+    qz_free(y);
+}
+
+/* llama.cpp's converter's own file of the zoo's glm4_moe with a layer that predicts the token after the next
+ * (tests/interop/make_mtp.py): that layer is known, not run, and not written again. */
+static void prediction_head(void **state) {
+    (void)state;
+    static const char file[] = "tests/golden/mtp/glm4_moe.gguf";
+    size_t v1, v2;
+    qz_model *m;
+    qz_gguf g;
+    OK(qz_artifact_open(NULL, file, &m, err));
+    assert_int_equal(m->config.layers, 2);
+    assert_int_equal(qz_leftovers_count(m, QZ_LEFT_PART), 0);
+    assert_true(qz_leftovers_count(m, QZ_LEFT_MTP) > 6);
+    qz_model_free(m);
+    float *x = logits("tests/golden/zoo/glm4_moe", &v1), *y = logits(file, &v2);
+    assert_int_equal(v1, v2);
+    for (size_t i = 0; i < TOKENS * v1; i++)
+        if (fabs((double)x[i] - (double)y[i]) > 1e-4) fail_msg("logit %zu: %g, expected %g", i, (double)y[i],
+                                                               (double)x[i]);
+    assert_int_equal(convert_to(file, NULL, "gguf:F32", out), 1); /* a note counts them */
+    OK(qz_gguf_open(&g, out, err));
+    assert_null(qz_gguf_key(&g, "glm4moe.nextn_predict_layers"));
+    for (size_t i = 0; i < g.n; i++) assert_null(strstr(g.tensors[i].name, "nextn"));
+    qz_gguf_release(&g);
     qz_free(x);
     qz_free(y);
 }
@@ -233,7 +261,8 @@ static int teardown(void **state) {
     return remove_file_artifact(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(gpt_oss), cmocka_unit_test(llama4),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(prediction_head), cmocka_unit_test(zoo),
+                                       cmocka_unit_test(gpt_oss), cmocka_unit_test(llama4),
                                        cmocka_unit_test(released_mxfp4), cmocka_unit_test(ropes),
                                        cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);

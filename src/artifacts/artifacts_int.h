@@ -139,6 +139,9 @@ void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c);
 /* The kind in which readers expect a key; false: nothing is known of it. */
 bool qz_gguf_key_kind(const char *key, const char *arch, qz_gguf_kind *out);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
+/* Blocks behind the last one that predict tokens beyond the next; block_count counts them. */
+qz_status qz_gguf_prediction_layers(const qz_gguf *g, const char *arch, const qz_config *c, uint64_t *out,
+                                    qz_error *err);
 /* Our own key, [u32]: every id that ends a text, where eos, eot and eom cannot hold them all. */
 #define QZ_GGUF_ENDS_KEY "quantz.eos_token_ids"
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);

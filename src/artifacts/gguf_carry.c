@@ -6,10 +6,10 @@
 #include "formats/gguf_edit.h"
 #include <string.h>
 
-/* Says something of another file: parts, data, how it came to be. */
+/* Says something of another file: parts, data, how it came to be, blocks that are not written. */
 static bool of_the_file(const char *key) {
     return qz_str_starts(key, "split.") || qz_str_starts(key, "quantz.") || qz_str_starts(key, "quantize.") ||
-           strcmp(key, QZ_GGUF_ALIGNMENT_KEY) == 0;
+           strcmp(key, QZ_GGUF_ALIGNMENT_KEY) == 0 || qz_str_ends(key, ".nextn_predict_layers");
 }
 
 /* What the source calls itself; ours is guessed from the file's name. */

@@ -566,6 +566,24 @@ static bool has_bias(const void *file, const char *gguf) {
     return qz_gguf_find(file, name) != NULL;
 }
 
+qz_status qz_gguf_prediction_layers(const qz_gguf *g, const char *arch, const qz_config *c, uint64_t *out,
+                                    qz_error *err) {
+    reader r = { .g = g, .arch = arch, .err = err };
+    *out = 0;
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "nextn_predict_layers"), false, out, err));
+    if (*out == 0) return QZ_OK;
+    if (!qz_family_get(c->family)->mtp)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "layers that predict more tokens: file '%s', key '%s': expected none of family '%s', found %llu",
+                       g->path, r.key, qz_family_get(c->family)->name, (unsigned long long)*out);
+    uint64_t all = 0;
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &all, err));
+    if (*out < all) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s.nextn_predict_layers': expected fewer than "
+                   "the %llu of block_count, found %llu", g->path, arch, (unsigned long long)all,
+                   (unsigned long long)*out);
+}
+
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     qz_gguf_text arch = {0};
     *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
@@ -580,6 +598,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
         return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu",
                        g->path, r.key, QZ_MAX_LAYERS, (unsigned long long)c->layers);
+    uint64_t heads = 0; /* blocks behind the last that predict more tokens are not run */
+    QZ_TRY(qz_gguf_prediction_layers(g, name, c, &heads, err));
+    c->layers -= heads;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
     const bool by_layer = qz_family_get(c->family)->by_layer;

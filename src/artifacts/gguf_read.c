@@ -85,7 +85,9 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_config_read(g, &m->config, err));
     m->expected_types = "a type that 'quantz types' lists";
-    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(6 * m->config.layers * m->config.experts) +
+    uint64_t heads = 0;
+    QZ_TRY(qz_gguf_prediction_layers(g, qz_family_get(m->config.family)->gguf_arch, &m->config, &heads, err));
+    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(6 * (m->config.layers + heads) * m->config.experts) +
                                  qz_gguf_head_items(&m->config),
                                  sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);

@@ -112,8 +112,9 @@ static bool all_zero(const qz_tensor_view *t) {
 
 /* Of what predicts tokens beyond the next: layers behind the last, or a module of its own. */
 static bool is_mtp(const qz_model *m, const char *name) {
-    return qz_family_get(m->config.family)->mtp &&
-           (layer_of(name) >= (long)m->config.layers || qz_str_starts(name, "mtp."));
+    const long layers = (long)m->config.layers, /* blk.: GGUF's name that no layer of the family knows */
+               block = qz_str_starts(name, "blk.") ? strtol(name + 4, NULL, 10) : layer_of(name);
+    return qz_family_get(m->config.family)->mtp && (block >= layers || qz_str_starts(name, "mtp."));
 }
 
 /* Of the parts of a wrapper that look or listen. */

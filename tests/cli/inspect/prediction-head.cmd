@@ -1,0 +1,5 @@
+# llama.cpp's file of a model with a layer that predicts the token after the next; more such layers than blocks
+F=tests/golden/mtp/glm4_moe.gguf
+$Q inspect $F | grep -E 'shape|not used|MTP|keys'; $Q run $F -p '5 6 7' --max-new 4 --arith exact 2> /dev/null; $Q run tests/golden/zoo/glm4_moe -p '5 6 7' --max-new 4 --arith exact 2> /dev/null
+$Q quantize $F --to gguf:Q8_0 -o "$W/q.gguf" 2>&1 | grep -E 'MTP|nextn'; $Q inspect "$W/q.gguf" | grep -E 'shape|MTP|keys'
+cp $F "$W/b.gguf"; $Q gguf set "$W/b.gguf" glm4moe.nextn_predict_layers=3
