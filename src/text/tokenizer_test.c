@@ -350,6 +350,26 @@ static void unknown_pre_tokenizer(void **state) {
     qz_tokenizer_free(t);
 }
 
+/* What is not read is refused by its name: WordPiece of embedding models (llama.cpp's ggml-vocab-bert-bge), a model
+ * that nobody knows, a pre-tokenizer that is not in the table; a unigram vocabulary needs its scores. */
+static void other_gguf_models(void **state) {
+    (void)state;
+    static const qz_text_ref tokens[] = {{"a", 1}, {"b", 1}};
+    static const struct { const char *model, *pre, *word; qz_status code; } cases[] = {
+        {"bert", NULL, "found 'bert'", QZ_EUNSUPPORTED}, {"rwkv", NULL, "found 'rwkv'", QZ_EUNSUPPORTED},
+        {NULL, NULL, "found 'nothing'", QZ_EUNSUPPORTED}, {"gpt2", "kimi-k2", "'kimi-k2'", QZ_EUNSUPPORTED},
+        {"t5", NULL, "expected 'tokenizer.ggml.scores'", QZ_EFORMAT}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const qz_gguf_vocab v = {.model = cases[i].model, .pre = cases[i].pre, .tokens = tokens, .n_tokens = 2,
+                                 .bos = -1, .eos = -1, .pad = -1, .unk = -1, .add_bos = -1, .add_eos = -1};
+        qz_tokenizer *t = NULL;
+        qz_error err = {0};
+        assert_int_equal(qz_tokenizer_from_gguf(&v, "x.gguf", &t, &err), cases[i].code);
+        if (!strstr(err.text, cases[i].word)) fail_msg("%s", err.text);
+        assert_null(t);
+    }
+}
+
 /* Every allocation fails once: an error with words each time, no crash, nothing leaked (sanitizers see it). */
 static void failing_memory(void **state) {
     (void)state;
@@ -383,7 +403,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_sets),
         cmocka_unit_test(whole_word_without_merges), cmocka_unit_test(long_words), cmocka_unit_test(hostile_files),
-        cmocka_unit_test(hostile_unigram),
+        cmocka_unit_test(hostile_unigram), cmocka_unit_test(other_gguf_models),
         cmocka_unit_test(invalid_bytes_are_replaced), cmocka_unit_test(through_gguf),
         cmocka_unit_test(unknown_pre_tokenizer), cmocka_unit_test(failing_memory),
     };
