@@ -51,7 +51,10 @@ static qz_status prompt_ids(qz_run *run, const qz_source *s, const qz_request *r
         qz_info(run, "model has no tokenizer: the prompt is read as token ids");
         return read_ids(prompt, ids, err);
     }
-    bool chat = q->conversation || (!r->raw && qz_tokenizer_chat_template(s->tokenizer) != NULL);
+    const bool template = qz_tokenizer_chat_template(s->tokenizer) != NULL;
+    bool chat = q->conversation || (!r->raw && template);
+    if (!chat && !r->raw)
+        qz_info_once(run, "note: %s: no chat template: the prompt is continued as it is, as --raw asks for", s->name);
     qz_status st = chat ? render(s, r, q, &text, err) : QZ_OK;
     if (chat) prompt = text.ptr ? text.ptr : "", n = text.len;
     if (st == QZ_OK)
