@@ -17,7 +17,7 @@ FILE = os.path.abspath(sys.argv[3])
 TEXT = os.path.join(ROOT, "docs/quality.md")
 PROMPTS = ["The capital of France is", "Once upon a time, there was a little girl who", "Water boils at a temperature of",
            "def fibonacci(n):\n", "The three primary colours are", "Die Hauptstadt von Deutschland ist"]
-NEW, WINDOWS, TOKENS = 20, 2, 256
+NEW, WINDOWS, TOKENS = 20, 6, 256
 LIMIT, TIE = 0.005, 0.25
 
 
