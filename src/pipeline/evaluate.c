@@ -229,7 +229,8 @@ qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which
                       qz_eval_facts *facts, qz_error *err) {
     models *x = qz_calloc_array(1, sizeof *x);
     qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
-    *facts = (qz_eval_facts){.arith = r->arith ? r->arith : QZ_ARITH_BOTH};
+    *facts = (qz_eval_facts){.arith = r->arith ? r->arith : QZ_ARITH_BOTH, .adapters = r->adapters.at,
+                             .n_adapters = r->adapters.n};
     /* no source, no KL */
     if (which->source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact";
     if (st == QZ_OK && strcmp(facts->arith, QZ_ARITH_BOTH) != 0 &&

@@ -20,6 +20,8 @@ qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
             qz_str_printf(&text, "protocol %s; token hash %.12s; arithmetic %s\n", facts.set, facts.token_hash,
                           strcmp(facts.arith, QZ_ARITH_BOTH) == 0 ? "exact, and the runtime's KL beside it"
                                                                   : facts.arith);
+        for (size_t i = 0; i < facts.n_adapters; i++)
+            qz_str_printf(&text, "adapter %s beside every model\n", facts.adapters[i]);
         for (size_t i = 0; i < n; i++) qz_measured_print(&m[i], &text);
     }
     if (st == QZ_OK) st = r->json ? qz_show(&text, err) : qz_show_text(&text, err);

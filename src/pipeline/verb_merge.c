@@ -37,6 +37,7 @@ static qz_status show_json(const qz_merge *m, const char *out, qz_error *err) {
     qz_jw_count(&w, "exact", m->exact);
     qz_jw_count(&w, "values", m->values);
     qz_jw_count(&w, "values_changed", m->values_changed);
+    qz_jw_count(&w, "files", m->files);
     qz_jw_count(&w, "bytes", m->bytes);
     if (m->opens) qz_jw_text(&w, "not_opened", m->opens);
     qz_jw_end(&w);

@@ -106,6 +106,9 @@ qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *
     qz_jw_text(&w, "protocol", facts->set[0] ? facts->set : NULL);
     qz_jw_text(&w, "token_hash", facts->token_hash[0] ? facts->token_hash : NULL);
     qz_jw_text(&w, "arithmetic", facts->arith);
+    if (facts->n_adapters) qz_jw_open(&w, "adapters", '[');
+    for (size_t i = 0; i < facts->n_adapters; i++) qz_jw_text(&w, NULL, facts->adapters[i]);
+    if (facts->n_adapters) qz_jw_close(&w, ']');
     qz_jw_count(&w, "skipped", facts->skipped);
     if (facts->scored_bytes) qz_jw_count(&w, "scored_bytes", facts->scored_bytes);
     if (facts->source_sha[0]) qz_jw_text(&w, "source_sha256", facts->source_sha);

@@ -38,6 +38,7 @@ typedef struct {
     size_t skipped;          /* texts of fewer than two tokens */
     size_t scored_bytes;     /* of the text behind the scored tokens; 0: no tokenizer */
     const char *arith;       /* "exact", "runtime" or QZ_ARITH_BOTH */
+    const char *const *adapters; size_t n_adapters; /* --lora: beside every model */
     char source_sha[65];     /* of --against, if an artifact names its source; "": not hashed */
 } qz_eval_facts;
 
