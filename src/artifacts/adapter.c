@@ -208,7 +208,7 @@ static qz_status settle(qz_adapter *a, qz_adapter_part *p, const json_t *root, c
                        "one of them", a->file.path, p->a ? p->a->name : p->b->name);
     QZ_TRY(by_pattern(root, "rank_pattern", module, file, &rank, err));
     QZ_TRY(by_pattern(root, "alpha_pattern", module, file, &alpha, err));
-    if (p->a && (p->a->dims[0] != p->b->dims[1] || (double)p->a->dims[0] != rank))
+    if (p->a && (rank < 1 || p->a->dims[0] != p->b->dims[1] || (double)p->a->dims[0] != rank))
         return qz_fail(err, QZ_EFORMAT,
                        "ranks contradict each other: file '%s', tensor '%s', offset %llu: expected rank %g (%s), found "
                        "lora_A [%llu, %llu], lora_B [%llu, %llu]",
