@@ -25,6 +25,16 @@ static inline uint16_t qz_f32_to_f16(float f) {
     uint32_t odd = (a >> 13) & 1u;
     return (uint16_t)(sign | ((a - 0x38000000u + 0xfffu + odd) >> 13));
 }
+/* qz_f16_to_f32(qz_f32_to_f16(f)) of numbers without their bits, so that loops over rows become wide: adding and taking
+ * away 2^13 of the value's own binade rounds it; below 2^-14 steps stay as wide. */
+static inline float qz_f16_nearest(float f) { /* masks: with selects GCC leaves branches */
+    const int32_t a = (int32_t)(qz_f32_bits(f) & 0x7fffffffu), finite = -(a < 0x477ff000), number = -(a <= 0x7f800000);
+    const int32_t own = a & 0x7f800000 & finite, least = 113 << 23, held = own > least ? own : least;
+    const float many = qz_bits_f32((uint32_t)held + (13u << 23));
+    const int32_t near = (int32_t)qz_f32_bits(qz_bits_f32((uint32_t)a) + many - many);
+    const int32_t out = (near & finite) | (0x7f800000 & ~finite) | (a & ~number);
+    return qz_bits_f32((uint32_t)out | (qz_f32_bits(f) & 0x80000000u));
+}
 static inline float qz_bf16_to_f32(uint16_t h) { return qz_bits_f32((uint32_t)h << 16); }
 static inline uint16_t qz_f32_to_bf16(float f) {
     uint32_t u = qz_f32_bits(f);

@@ -30,6 +30,6 @@ void qz_bf16_decode(const void *in, size_t cols, float *y) {
 }
 
 float qz_round_float(qz_type t, float v) {
-    if (t == QZ_TYPE_F16) return qz_f16_to_f32(qz_f32_to_f16(v));
+    if (t == QZ_TYPE_F16) return qz_f16_nearest(v);
     return t == QZ_TYPE_BF16 ? qz_bf16_to_f32(qz_f32_to_bf16(v)) : v;
 }

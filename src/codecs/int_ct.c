@@ -59,7 +59,7 @@ typedef struct { float scale, zero; } range;
 static inline float decoded(qz_type t, float code, range r) {
     const float v = (code - r.zero) * r.scale;
     return t == QZ_TYPE_F32   ? v
-           : t == QZ_TYPE_F16 ? qz_f16_to_f32(qz_f32_to_f16(v))
+           : t == QZ_TYPE_F16 ? qz_f16_nearest(v)
                               : qz_bf16_to_f32(qz_f32_to_bf16(v));
 }
 /* Σ (w − decoded)² of the nearest codes under r. */

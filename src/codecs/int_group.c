@@ -51,7 +51,7 @@ static float scale_at(const qz_int_group *g, size_t i) {
     return g->scale_type == QZ_SCALE_F16 ? qz_f16_to_f32(bits) : qz_bf16_to_f32(bits);
 }
 static void round_values(qz_scale_type s, float *y, size_t n) {
-    for (size_t k = 0; k < n && s == QZ_SCALE_F16; k++) y[k] = qz_f16_to_f32(qz_f32_to_f16(y[k]));
+    for (size_t k = 0; k < n && s == QZ_SCALE_F16; k++) y[k] = qz_f16_nearest(y[k]);
     for (size_t k = 0; k < n && s == QZ_SCALE_BF16; k++) y[k] = qz_bf16_to_f32(qz_f32_to_bf16(y[k]));
 }
 

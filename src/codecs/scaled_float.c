@@ -260,28 +260,35 @@ static element_bits bits_of(qz_small_float t) {
     return all[t];
 }
 /* n codes under one scale; no code is NaN (readers refuse them, encoders make none). */
-static void decode_run(element_bits b, qz_type dtype, float scale, const uint8_t *q, size_t n, float *y) {
+/* Three plain loops, which compilers make wide: elements, scales, the type's rounding. */
+static void elements(element_bits b, const uint8_t *q, size_t n, float *y) {
+    const uint32_t up = (uint32_t)__builtin_clz(b.sign);
     for (size_t i = 0; i < n; i++) {
-        const float m = qz_bits_f32((q[i] & (b.sign - 1)) << b.shift) * b.power * scale;
-        y[i] = q[i] & b.sign ? -m : m;
+        const uint32_t sign = (uint32_t)(q[i] & b.sign) << up, most = (uint32_t)(q[i] & (b.sign - 1)) << b.shift;
+        y[i] = qz_bits_f32(sign | most) * b.power;
     }
+}
+static void round_values(qz_type dtype, float *y, size_t n) {
     if (dtype == QZ_TYPE_BF16)
         for (size_t i = 0; i < n; i++) y[i] = qz_bf16_to_f32(qz_f32_to_bf16(y[i]));
     else if (dtype == QZ_TYPE_F16)
-        for (size_t i = 0; i < n; i++) y[i] = qz_f16_to_f32(qz_f32_to_f16(y[i]));
+        for (size_t i = 0; i < n; i++) y[i] = qz_f16_nearest(y[i]);
 }
 static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
     enum { PART = 256 };
     const qz_scaled_float *f = scaled(c);
-    const element_bits b = bits_of(f->element);
+    const float *scales = f->scales + row / f->block_rows * across(f);
     uint8_t q[PART];
     for (size_t k = 0; k < n; k += PART) { /* first is a multiple of 8: whole bytes */
         const size_t m = qz_min_size(PART, n - k), at = first + k;
         qz_int_unpack_row(row_of(f, row) + at / 8 * f->bits, m, f->bits, q);
-        for (size_t i = 0, end; i < m; i = end) {
-            end = qz_min_size(m, ((at + i) / f->block_cols + 1) * f->block_cols - at);
-            decode_run(b, f->dtype, scale_at(f, row, at + i), q + i, end - i, y + k + i);
+        elements(bits_of(f->element), q, m, y + k);
+        size_t block = at / f->block_cols;
+        for (size_t i = 0, end; i < m; i = end, block++) {
+            end = qz_min_size(m, (block + 1) * f->block_cols - at);
+            for (size_t x = i; x < end; x++) y[k + x] *= scales[block];
         }
+        round_values(f->dtype, y + k, m);
     }
 }
 static float scale(const qz_coded *c, size_t row, size_t group, int *zero) {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "base/bytes.h"
 #include "codecs/small_float.h"
+#include "base/half.h"
 
 static void every_code(void **state) {
     (void)state;
@@ -81,8 +82,27 @@ static void four_bits(void **state) {
     assert_int_equal(qz_small_encode(QZ_E2M1, 1e9f), 7);
 }
 
+/* The bit-free rounding to float16 is the conversion there and back: 17 million patterns over all, and every half with
+ * its midpoints and their neighbours. */
+static void one_half(uint32_t u) {
+    const float f = qz_bits_f32(u), want = qz_f16_to_f32(qz_f32_to_f16(f)), found = qz_f16_nearest(f);
+    if (isnan(want) ? !isnan(found) : qz_f32_bits(want) != qz_f32_bits(found))
+        fail_msg("%08x: expected %a, found %a", u, (double)want, (double)found);
+}
+static void nearest_half(void **state) {
+    (void)state;
+    for (uint64_t u = 0; u < (1ull << 32); u += 251) one_half((uint32_t)u);
+    for (uint32_t h = 0; h < 0x7c00; h++)
+        for (uint32_t d = 0; d < 9; d++) {
+            const uint32_t lo = qz_f32_bits(qz_f16_to_f32((uint16_t)h)), hi = qz_f32_bits(qz_f16_to_f32((uint16_t)(h + 1)));
+            const uint32_t mid = qz_f32_bits((qz_bits_f32(lo) + (h + 1 < 0x7c00 ? qz_bits_f32(hi) : 65536)) / 2);
+            const uint32_t u = (d < 3 ? lo : d < 6 ? mid : hi) + d % 3 - 1;
+            one_half(u), one_half(u | 0x80000000u);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_code), cmocka_unit_test(every_edge),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nearest_half), cmocka_unit_test(every_code), cmocka_unit_test(every_edge),
                                        cmocka_unit_test(four_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
