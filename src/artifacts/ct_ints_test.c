@@ -25,6 +25,11 @@ static const test_case cases[] = {
     { "w8a16_g32_asym_bf16", 8, 32, true, true },  { "w8a16_channel_sym_bf16_k98", 8, 0, false, true },
     { "w8a8_int8_channel_bf16", 8, 0, false, false }, { "w8a8_int8_tensor_bf16", 8, 1, false, false },
     { "w4a8_int8_channel_bf16", 4, 0, false, false },
+    { "w4a8_g128_sym_bf16", 4, 128, false, false },
+    { "w5a16_g128_sym_bf16", 5, 128, false, true },
+    { "w6a16_g128_sym_bf16", 6, 128, false, true },
+    { "w7a16_g128_sym_bf16", 7, 128, false, true },
+    { "w4afp8_g128_sym_bf16", 4, 128, false, true },
 };
 
 static float at(const qz_st_tensor *t, size_t i) {

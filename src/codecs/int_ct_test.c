@@ -31,7 +31,9 @@ static const test_case cases[] = {
     {"w8a16_g32_asym_bf16", QZ_TYPE_BF16, 8, 32, false},
     {"w8a16_channel_sym_bf16_k98", QZ_TYPE_BF16, 8, ROW, true},
     {"w8a8_int8_channel_bf16", QZ_TYPE_BF16, 8, ROW, true},   {"w8a8_int8_tensor_bf16", QZ_TYPE_BF16, 8, TENSOR, true},
-    {"w4a8_int8_channel_bf16", QZ_TYPE_BF16, 4, ROW, true},
+    {"w4a8_int8_channel_bf16", QZ_TYPE_BF16, 4, ROW, true},   {"w4a8_g128_sym_bf16", QZ_TYPE_BF16, 4, 128, true},
+    {"w5a16_g128_sym_bf16", QZ_TYPE_BF16, 5, 128, true},      {"w6a16_g128_sym_bf16", QZ_TYPE_BF16, 6, 128, true},
+    {"w7a16_g128_sym_bf16", QZ_TYPE_BF16, 7, 128, true},      {"w4afp8_g128_sym_bf16", QZ_TYPE_BF16, 4, 128, true},
 };
 
 static float at(const qz_st_tensor *t, size_t i) {
