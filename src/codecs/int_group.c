@@ -175,7 +175,7 @@ static void group_explain(const qz_coded *c, size_t row, size_t col, uint64_t of
     qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g%s%s\n", q, (1u << g->bits) - 1, q, zero,
                   (double)scale, g->rounded ? ", rounded to " : "", g->rounded ? type : "");
 }
-/* Finite, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from
+/* Finite, not far beyond any weight, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from
  * Q4_0 have such. */
 static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *scale) {
     const qz_int_group *g = group(c);
@@ -183,7 +183,7 @@ static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *s
         for (size_t k = 0; k < g->groups; k++) {
             int z;
             float s = group_scale(c, r, k, &z);
-            bool wrong = !isfinite(s);
+            bool wrong = !isfinite(s) || fabsf(s) * (float)(1u << (g->bits - 1)) > 65504; /* what no model has */
             for (size_t i = 0; s == 0 && i < g->cols && !wrong; i++) {
                 uint8_t eight[8];
                 if ((g->g_idx ? g->g_idx[i] : i / g->group_size) != k) continue;

@@ -353,9 +353,27 @@ static const qz_coded *stack(const qz_coded *const *parts, size_t n, qz_arena *a
     all->codes = codes, all->scales = scales;
     return &all->base;
 }
+/* Weights that float16 cannot hold, or a matrix whose weights are all nothing beside any other: no trained model has
+ * them, a wrong tensor scale gives them. */
+static bool bad_scale(const qz_coded *c, size_t *row, size_t *group, float *out) {
+    const qz_scaled_float *f = scaled(c);
+    const size_t n = (c->rows + f->block_rows - 1) / f->block_rows * across(f);
+    float largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        largest = fmaxf(largest, f->scales[i]);
+        if (f->scales[i] * qz_small_max(f->element) <= 65504) continue;
+        *row = i / across(f) * f->block_rows, *group = i % across(f), *out = f->scales[i];
+        return true;
+    }
+    bool some = false;
+    for (size_t i = 0; largest < 1e-20f && i < c->rows * qz_scaled_row_bytes(c->cols, f->bits); i++) some |= f->codes[i] != 0;
+    *row = *group = 0, *out = largest;
+    return some;
+}
 #define OPS(name_, number_)                                                                                          \
     { .name = name_, .number = number_, .layout = layout, .decode = decode, .codes = codes, .scale = scale,          \
-      .held = held, .text = text, .hash = hash, .float_type = float_type, .explain = explain, .stack = stack }
+      .held = held, .text = text, .hash = hash, .float_type = float_type, .explain = explain, .stack = stack, \
+      .bad_scale = bad_scale }
 static const qz_coded_ops all_ops[] = {[QZ_E4M3FN] = OPS("fp8", 17), [QZ_E5M2] = OPS("fp8 e5m2", 18),
                                        [QZ_E2M1] = OPS("fp4", 19), [QZ_E2M3] = OPS("fp6", 20)};
 const qz_coded_ops *qz_scaled_float_ops(qz_small_float element) { return &all_ops[element]; }

@@ -45,10 +45,23 @@ bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t) {
     return false;
 }
 
+static double row_largest(const qz_tensor_view *t, size_t row) {
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    double most = NAN;
+    if (x) qz_tensor_decode(t, row, 1, x), most = 0;
+    for (size_t i = 0; x && i < t->cols; i++) most = fmax(most, fabs((double)x[i]));
+    qz_free(x);
+    return most;
+}
+
 static bool bad_code_scale(const qz_tensor_view *t, qz_findings *f) {
     size_t row, group;
     float s;
     if (!t->coded->ops->bad_scale || !t->coded->ops->bad_scale(t->coded, &row, &group, &s)) return false;
+    const double largest = row_largest(t, row);
+    if (s != 0 && isfinite(largest) && (largest > FP16_MAX || largest < 1e-17))
+        return qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g gives weights up to %g", row, group,
+                            (double)s, largest), true;
     qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", row, group, (double)s,
                  s == 0                ? " in a group whose codes differ from its zero point"
                  : s > 0 && isfinite(s) ? ", over a thousand times what the tensor has"
