@@ -175,8 +175,8 @@ static void group_explain(const qz_coded *c, size_t row, size_t col, uint64_t of
     qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g%s%s\n", q, (1u << g->bits) - 1, q, zero,
                   (double)scale, g->rounded ? ", rounded to " : "", g->rounded ? type : "");
 }
-/* Finite, not far beyond any weight, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from
- * Q4_0 have such. */
+/* Finite, not far beyond any weight, and 0 only where every code is the zero point. Below zero is legitimate:
+ * symmetric files made from Q4_0 have such. */
 static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *scale) {
     const qz_int_group *g = group(c);
     for (size_t r = 0; r < g->rows; r++)

@@ -365,8 +365,9 @@ static bool bad_scale(const qz_coded *c, size_t *row, size_t *group, float *out)
         *row = i / across(f) * f->block_rows, *group = i % across(f), *out = f->scales[i];
         return true;
     }
+    const size_t bytes = largest < 1e-20f ? c->rows * qz_scaled_row_bytes(c->cols, f->bits) : 0;
     bool some = false;
-    for (size_t i = 0; largest < 1e-20f && i < c->rows * qz_scaled_row_bytes(c->cols, f->bits); i++) some |= f->codes[i] != 0;
+    for (size_t i = 0; i < bytes; i++) some |= f->codes[i] != 0;
     *row = *group = 0, *out = largest;
     return some;
 }

@@ -94,7 +94,8 @@ static void nearest_half(void **state) {
     for (uint64_t u = 0; u < (1ull << 32); u += 251) one_half((uint32_t)u);
     for (uint32_t h = 0; h < 0x7c00; h++)
         for (uint32_t d = 0; d < 9; d++) {
-            const uint32_t lo = qz_f32_bits(qz_f16_to_f32((uint16_t)h)), hi = qz_f32_bits(qz_f16_to_f32((uint16_t)(h + 1)));
+            const uint32_t lo = qz_f32_bits(qz_f16_to_f32((uint16_t)h)),
+                           hi = qz_f32_bits(qz_f16_to_f32((uint16_t)(h + 1)));
             const uint32_t mid = qz_f32_bits((qz_bits_f32(lo) + (h + 1 < 0x7c00 ? qz_bits_f32(hi) : 65536)) / 2);
             const uint32_t u = (d < 3 ? lo : d < 6 ? mid : hi) + d % 3 - 1;
             one_half(u), one_half(u | 0x80000000u);
@@ -102,7 +103,7 @@ static void nearest_half(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(nearest_half), cmocka_unit_test(every_code), cmocka_unit_test(every_edge),
-                                       cmocka_unit_test(four_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nearest_half), cmocka_unit_test(every_code),
+                                       cmocka_unit_test(every_edge), cmocka_unit_test(four_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
