@@ -96,7 +96,8 @@ static uint64_t scores_of(const qz_config *c, uint64_t keys) {
     if (c->latent.kv_rank)
         return (c->latent.nope + c->latent.v) * c->latent.kv_rank +
                QUERY_BLOCK * (2 * (c->latent.kv_rank + c->latent.rope) + keys);
-    return keys * qz_max_size(QUERY_BLOCK, (size_t)(c->heads / c->kv_heads));
+    const uint64_t fewest = c->wide.kv_heads && c->wide.kv_heads < c->kv_heads ? c->wide.kv_heads : c->kv_heads;
+    return keys * qz_max_size(QUERY_BLOCK, (size_t)(c->heads / fewest));
 }
 
 void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx, uint64_t threads, qz_resident *out) {
@@ -123,7 +124,8 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
             break;
         }
     }
-    out->rope = 4 * ctx * c->head_dim * (c->rope.local_theta > 0 ? 2 : 1);
+    out->rope = 4 * ctx * qz_max_size((size_t)c->head_dim, (size_t)c->wide.head_dim) *
+                (c->rope.local_theta > 0 ? 2 : 1);
     out->step = 4 * batch * qz_step_floats(c);
     uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;
     out->kernels = passes * batch * STRIDE * 4 +
