@@ -19,6 +19,7 @@ PROMPTS = ["The capital of France is", "Once upon a time, there was a little gir
            "def fibonacci(n):\n", "The three primary colours are", "Die Hauptstadt von Deutschland ist"]
 NEW, WINDOWS, TOKENS = 20, 6, 256
 LIMIT, TIE = 0.005, 0.25
+FEW_LIMIT = 0.02  # of 510 tokens, float against llama.cpp's 8-bit activations: measured 0.8 % (Q8_0) and 1.4 % (Q4_0)
 
 
 def said():
@@ -96,7 +97,7 @@ def requantize(rows):
         m = Llama(out)
         theirs = mean_ppl(np, [m.logprobs(r) for r in rows])
         m.close()
-        check(f"270m-to-{level}", 0 <= kl < (0.01 if level == "Q8_0" else 0.5) and abs(now / theirs - 1) <= 2 * LIMIT,
+        check(f"270m-to-{level}", 0 <= kl < (0.01 if level == "Q8_0" else 0.5) and abs(now / theirs - 1) <= FEW_LIMIT,
               f"KL {kl:.5f} nats to the Q4_K_M file, perplexity {base:.4f} -> {now:.4f}, llama.cpp on the new file {theirs:.4f}; "
               f"{os.path.getsize(FILE) / 1e6:.0f} -> {os.path.getsize(out) / 1e6:.0f} MB")
 
