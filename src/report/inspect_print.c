@@ -303,8 +303,11 @@ static void json_shape(const qz_source *s, qz_json_writer *w) {
     qz_jw_count(w, "sliding_window", c->sliding_window);
     uint64_t kv = 0;
     if (kv_bytes(m, &kv)) qz_jw_count(w, "kv_bytes_per_token", kv);
-    if (s->tokenizer) qz_jw_count(w, "tokenizer_tokens", qz_tokenizer_vocab_size(s->tokenizer));
-    else qz_jw_null(w, "tokenizer_tokens");
+    if (s->tokenizer) {
+        const uint64_t n = qz_tokenizer_vocab_size(s->tokenizer);
+        qz_jw_count(w, "tokenizer_tokens", n);
+        if (n < c->vocab_size) qz_jw_count(w, "embedding_padding", c->vocab_size - n);
+    } else qz_jw_null(w, "tokenizer_tokens");
     qz_jw_bool(w, "chat_template", s->tokenizer && qz_tokenizer_chat_template(s->tokenizer));
 }
 
