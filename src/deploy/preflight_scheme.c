@@ -90,6 +90,15 @@ static qz_status one_setting(flight *flown, const qz_deploy_shape *s, const qz_d
  * those linears. */
 typedef struct { qz_code_setting setting; unsigned linears; } modules;
 
+static bool has_setting(const qz_model *m, const modules *x, const char *name) {
+    qz_site site;
+    for (size_t layer = 0; layer < m->config.layers; layer++)
+        for (size_t k = 0; k < QZ_LINEARS; k++)
+            if (x->linears & 1u << k && qz_site_of(&m->config, layer, k, &site) && strcmp(name, site.name) == 0)
+                return true;
+    return false;
+}
+
 /* The linears that have a setting, and the artifact as if all had it. */
 typedef struct { qz_deploy_shape shape; qz_deploy_spec spec; } part;
 static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x,
@@ -99,11 +108,7 @@ static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_d
     out->shape.linears = qz_arena_calloc(a, s->n + 1, sizeof *out->shape.linears);
     if (out->shape.linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     for (size_t i = 0; i < s->n; i++)
-        for (size_t k = 0; k < QZ_LINEARS; k++) {
-            qz_site site;
-            const bool has = x->linears & 1u << k && qz_site_of(&m->config, 0, k, &site);
-            if (has && strcmp(s->linears[i].name, site.name) == 0) out->shape.linears[out->shape.n++] = s->linears[i];
-        }
+        if (has_setting(m, x, s->linears[i].name)) out->shape.linears[out->shape.n++] = s->linears[i];
     out->spec.bits = x->setting.bits;
     out->spec.group_size = qz_group_written(x->setting.group_size);
     out->spec.sym = x->setting.sym;

@@ -91,20 +91,31 @@ static const char *dtype_name(qz_type t) {
     return t == QZ_TYPE_BF16 ? "bfloat16" : t == QZ_TYPE_F16 ? "float16" : t == QZ_TYPE_F32 ? "float32" : "";
 }
 
+static qz_deploy_linear *find(const qz_deploy_shape *s, const char *name) {
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->linears[i].name, name) == 0) return &s->linears[i];
+    return NULL;
+}
+
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
     *out = (qz_deploy_shape){.hidden = c->hidden_size, .layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads,
                              .head_dim = c->head_dim,
                              .tied = c->tie_embeddings, .dtype = dtype_name(c->dtype)};
     (void)snprintf(out->family, sizeof out->family, "%s", qz_family_get(c->family)->name);
-    out->linears = qz_arena_calloc(arena, QZ_LINEARS, sizeof *out->linears);
+    enum { MIXERS = 2 }; /* that a family has at most */
+    const size_t room = (size_t)MIXERS * QZ_LINEARS;
+    out->linears = qz_arena_calloc(arena, room, sizeof *out->linears);
     if (out->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    size_t layer = 0; /* with experts their widths decide; dense layers beside them are wider */
-    while (layer + 1 < c->layers && c->experts && !qz_config_sparse(c, layer)) layer++;
-    for (size_t l = 0; l < QZ_LINEARS; l++) {
-        qz_site s;
-        if (!qz_site_of(c, layer, l, &s)) continue;
-        out->linears[out->n] = (qz_deploy_linear){.name = s.name, .rows = s.rows, .cols = s.cols};
-        place(&out->linears[out->n++]);
+    size_t first = 0; /* with experts their widths decide; dense layers beside them are wider */
+    while (first + 1 < c->layers && c->experts && !qz_config_sparse(c, first)) first++;
+    for (size_t layer = first; layer < c->layers; layer++) { /* hybrids have other linears in other layers */
+        if (qz_config_sparse(c, layer) != qz_config_sparse(c, first)) continue;
+        for (size_t l = 0; l < QZ_LINEARS; l++) {
+            qz_site s;
+            if (!qz_site_of(c, layer, l, &s) || find(out, s.name) || out->n == room) continue;
+            out->linears[out->n] = (qz_deploy_linear){.name = s.name, .rows = s.rows, .cols = s.cols};
+            place(&out->linears[out->n++]);
+        }
     }
     return QZ_OK;
 }
@@ -126,10 +137,10 @@ static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, q
     const qz_tensor_view *first = m->blocks[layer].linear[in->first], *t;
     for (size_t l = in->first + 1; in->fused && first && l < in->first + in->n; l++) {
         qz_site s;
-        qz_deploy_linear *d = out->linears;
+        qz_deploy_linear *d = NULL;
         if (!qz_site_of(&m->config, layer, l, &s) || (t = m->blocks[layer].linear[l]) == NULL) continue;
-        while (strcmp(d->name, s.name) != 0) d++; /* the configuration's, so it is there */
-        if (d->odd || (t->type == first->type && same_codes(t->coded, first->coded))) continue;
+        d = find(out, s.name); /* not listed: a dense layer's beside experts */
+        if (d == NULL || d->odd || (t->type == first->type && same_codes(t->coded, first->coded))) continue;
         d->odd = qz_arena_strdup(arena, t->name);
         d->scheme = stored_as(t, arena);
         if (d->odd == NULL || d->scheme == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
