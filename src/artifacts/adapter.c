@@ -78,7 +78,6 @@ static qz_status read_config(qz_adapter *a, const json_t *root, const char *file
     QZ_TRY(qz_json_u64(root, "r", file, &a->rank, err));
     QZ_TRY(qz_json_f64(root, "lora_alpha", file, &a->alpha, err));
     QZ_TRY(qz_json_bool(root, "use_rslora", file, &a->rslora, err));
-    QZ_TRY(qz_json_bool(root, "fan_in_fan_out", file, &a->turned, err));
     QZ_TRY(qz_json_bool(root, "ensure_weight_tying", file, &a->ties, err));
     QZ_TRY(qz_json_str(root, "base_model_name_or_path", file, &base, err));
     if (base && *base && (a->base = qz_arena_strdup(&a->arena, base)) == NULL) return no_memory(a, err);
@@ -321,12 +320,10 @@ bool qz_adapter_spelling(const char *target, size_t i, char *buf, size_t size) {
 qz_status qz_adapter_fits(const qz_adapter *a, const qz_adapter_part *p, uint64_t rows, uint64_t cols, bool *turned,
                           qz_error *err) {
     const qz_st_tensor *single = p->whole ? p->whole : p->add, *t = single ? single : p->a;
-    *turned = p->embedding || a->turned;
+    *turned = p->embedding; /* whatever fan_in_fan_out says: the library takes it back for linears, and all here are */
     bool fits = true;
     uint64_t dims[2] = {0, 0};
     if (p->a) dims[*turned] = p->b->dims[0], dims[!*turned] = p->a->dims[1];
-    if (p->a && !p->embedding && a->turned && (dims[0] != rows || dims[1] != cols)) /* a linear after all */
-        *turned = false, dims[0] = p->b->dims[0], dims[1] = p->a->dims[1];
     if (p->a) fits = dims[0] == rows && dims[1] == cols;
     for (int k = 0; k < 2 && fits; k++) {
         const qz_st_tensor *x = k ? p->add : p->whole;

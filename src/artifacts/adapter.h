@@ -25,7 +25,7 @@ typedef struct {
     const char *base;                /* base_model_name_or_path, or NULL */
     double alpha;                    /* lora_alpha */
     uint64_t rank;
-    bool rslora, turned, ties;       /* use_rslora, fan_in_fan_out, ensure_weight_tying */
+    bool rslora, ties;               /* use_rslora, ensure_weight_tying */
     double weight;                   /* of what the user wants: scales include it */
     qz_st file;
     qz_adapter_part *parts; size_t n;

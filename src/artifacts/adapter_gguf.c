@@ -3,6 +3,8 @@
 #include "artifacts/gguf_card.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 enum { NAME = 600 };
@@ -33,7 +35,6 @@ static qz_status check_part(const qz_adapter_gguf *g, const qz_adapter_part *p, 
     if (p->whole || p->add || !p->a) return refuse(g, p, "expected lora_A and lora_B, found a whole tensor", err);
     if (it == NULL) return refuse(g, p, "the base has no such matrix there (or its output matrix is tied)", err);
     QZ_TRY(qz_adapter_fits(g->adapter, p, it->rows, it->cols, &turned, err));
-    if (turned && !p->embedding) return refuse(g, p, "fan_in_fan_out has no form there", err);
     if (it->halves) return refuse(g, p, "its matrix is stored together with another", err);
     if (it->source->row_from) return refuse(g, p, "its matrix is stored as two", err);
     return QZ_OK;
@@ -82,7 +83,7 @@ static double ratio_of(const qz_adapter_gguf *g, const qz_adapter_part *p) {
     return p->scale / (g->adapter->alpha / (double)p->a->dims[0]);
 }
 
-static void settle_scales(qz_adapter_gguf *g) {
+static qz_status settle_scales(qz_adapter_gguf *g, qz_error *err) {
     const double first = ratio_of(g, g->pairs[0].parts[0]);
     bool same = first != 0;
     for (size_t i = 0; i < g->n; i++)
@@ -90,6 +91,14 @@ static void settle_scales(qz_adapter_gguf *g) {
     g->alpha = g->adapter->alpha * (same ? first : 1);
     for (size_t i = 0; i < g->n && !same; i++)
         for (size_t k = 0; k < g->pairs[i].n; k++) g->scaled += (float)ratio_of(g, g->pairs[i].parts[k]) != 1;
+    bool holds = isfinite((float)g->alpha) && (float)g->alpha != 0;
+    for (size_t i = 0; i < g->n && !same; i++)
+        for (size_t k = 0; k < g->pairs[i].n; k++) holds &= isfinite((float)ratio_of(g, g->pairs[i].parts[k]));
+    if (holds) return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "scale that the file cannot hold: adapter '%s', lora_alpha %g: expected scales that are float32 "
+                   "numbers other than 0; merge it into the base ('quantz merge')",
+                   g->adapter->path, g->adapter->alpha);
 }
 
 /* ---- the file ---- */
@@ -147,7 +156,7 @@ qz_status qz_adapter_gguf_plan(qz_run *run, qz_adapter_gguf *g, qz_error *err) {
     QZ_TRY(qz_model_from_config(g->base, g->adapter->path, &g->m, err));
     QZ_TRY(qz_artifact_plan_make(run, g->m, &spec, &nothing, &g->arena, &g->plan, err));
     QZ_TRY(find_pairs(g, err));
-    settle_scales(g);
+    QZ_TRY(settle_scales(g, err));
     QZ_TRY(make_items(g, err));
     QZ_TRY(make_meta(g, err));
     return qz_gguf_file_size(&g->meta, g->items, 2 * g->n, &g->bytes, err);
@@ -155,8 +164,15 @@ qz_status qz_adapter_gguf_plan(qz_run *run, qz_adapter_gguf *g, qz_error *err) {
 
 static qz_status put_rows(qz_gguf_writer *w, qz_type type, const float *x, size_t rows, size_t cols, uint8_t *buf,
                           qz_error *err) {
+    const float most = type == QZ_TYPE_F32 || type == QZ_TYPE_BF16 ? FLT_MAX : 65504; /* Q8_0: float16 scales */
     size_t each = 0;
     QZ_TRY(qz_row_bytes(type, cols, &each, err));
+    for (size_t i = 0; i < rows * cols; i++)
+        if (!(fabsf(x[i]) <= most))
+            return qz_fail(err, QZ_ENONFINITE,
+                           "weight that does not fit %s: element %zu of an adapter's matrix: expected at most %g, "
+                           "found %g after the adapter's scale; choose gguf:F32, or check the adapter",
+                           qz_type_get(type)->name, i, (double)most, (double)x[i]);
     for (size_t r = 0; r < rows; r++) {
         qz_type_get(type)->encode(x + r * cols, NULL, cols, buf);
         QZ_TRY(qz_gguf_writer_write(w, buf, each, err));

@@ -41,7 +41,26 @@ static qz_merge_tensor *find(qz_merge *m, const char *target) {
     return NULL;
 }
 
+/* A tensor that an adapter holds whole takes no weight and no second adapter: either would be lost. */
+static qz_status alone(const qz_merge *m, const qz_merge_tensor *x, const qz_merge_hit *hit, qz_error *err) {
+    const qz_adapter *a = &m->adapters[hit->adapter];
+    if (hit->part->whole && a->weight != 1)
+        return qz_fail(err, QZ_EUSAGE,
+                       "adapter '%s' holds '%s' whole, which a weight of %g cannot scale: give it without :SCALE",
+                       a->path, hit->part->target, a->weight);
+    for (size_t i = 0; i < x->n; i++) {
+        const qz_merge_hit *other = &x->hits[i];
+        if (other->adapter == hit->adapter || (!hit->part->whole && !other->part->whole)) continue;
+        return qz_fail(err, QZ_EUSAGE,
+                       "two adapters for one tensor: '%s' and '%s' both change '%s', and one holds it whole: merge one "
+                       "of them",
+                       m->adapters[other->adapter].path, a->path, hit->part->target);
+    }
+    return QZ_OK;
+}
+
 static qz_status add_hit(qz_merge *m, qz_merge_tensor *x, const qz_merge_hit *hit, qz_error *err) {
+    QZ_TRY(alone(m, x, hit, err));
     qz_merge_hit *more = qz_arena_alloc(&m->arena, x->n + 1, sizeof *more);
     if (more == NULL) return no_memory(m, err);
     if (x->n) memcpy(more, x->hits, x->n * sizeof *more);

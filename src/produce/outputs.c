@@ -18,7 +18,8 @@ static const input_field inputs[] = {
     IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false),
     IN("hardware file", hardware_file, false),
     IN("report", report, false), IN("note", note, false), IN("adapter", lora, false),
-    IN("configuration", config_dir, false), IN("settings", config, false), IN("text", tokens, false)};
+    IN("configuration", config_dir, false), IN("base", base, false),
+    IN("settings", config, false), IN("text", tokens, false)};
 /* Files that are written beside an output PATH; `single`: beside a single file too. */
 static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true},
                                                                      {".partial.journal", true},

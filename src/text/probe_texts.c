@@ -7,6 +7,7 @@
 
 #define PER_TEXT 32u
 #define POINTS 0x110000u
+#define LONGEST 1024u /* bytes of a text */
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
 typedef struct { const qz_probe_maker *m; qz_rng rng; size_t i; qz_str *out; } pen;
@@ -106,7 +107,7 @@ void qz_probe_text(const qz_probe_maker *m, size_t kind, size_t i, qz_str *out) 
     p.out = &raw;
     kinds[kind].write(&p);
     qz_str_clear(out);
-    qz_utf8_lossy(raw.ptr ? raw.ptr : "", raw.len, out);
+    qz_utf8_lossy(raw.ptr ? raw.ptr : "", qz_min_size(raw.len, LONGEST), out); /* pieces may be of any length */
     out->failed |= raw.failed;
     qz_str_release(&raw);
 }

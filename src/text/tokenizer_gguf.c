@@ -234,6 +234,10 @@ static qz_status read_scores(qz_tokenizer *t, const qz_gguf_vocab *v, size_t pie
     if (!u->score) return no_memory(t->path, err);
     for (size_t i = 0; i < u->n_score; i++) {
         u->score[i] = by_type && type_at(v, i) != NORMAL ? (double)NAN : (double)v->scores[i];
+        if (!isfinite(v->scores[i]))
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad score: file '%s', key 'tokenizer.ggml.scores', entry %zu: expected a number, found %g",
+                           t->path, i, (double)v->scores[i]);
         if (!by_type && i < t->vocab.n && t->vocab.text[i]) t->vocab.flags[i] |= QZ_TOKF_MODEL;
     }
     return QZ_OK;

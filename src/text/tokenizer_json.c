@@ -1,4 +1,5 @@
 /* tokenizer.json and its companions tokenizer_config.json and chat_template.jinja (formats/tokenizer-json.md). */
+#include <math.h>
 #include <string.h>
 #include "base/io.h"
 #include "base/json.h"
@@ -50,7 +51,7 @@ static qz_status load_pieces(qz_tokenizer *t, const json_t *vocab, qz_error *err
     if (!u->score) return no_memory(t, err);
     for (size_t i = 0; i < n; i++) {
         const json_t *e = json_array_get(vocab, i), *piece = json_array_get(e, 0), *score = json_array_get(e, 1);
-        if (!json_is_string(piece) || !json_is_number(score))
+        if (!json_is_string(piece) || !json_is_number(score) || !isfinite((float)json_number_value(score)))
             return qz_fail(err, QZ_EFORMAT,
                            "bad piece: file '%s', key 'model.vocab', entry %zu: expected [text, score]", t->path, i);
         u->score[i] = json_number_value(score);
