@@ -179,7 +179,8 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
 /* Formats of which others write layouts that are not read here: those are looked at by their headers. */
 static bool of_servers(const qz_check_job *j) {
     static const qz_deploy kinds[] = {QZ_DEPLOY_FP8,    QZ_DEPLOY_FP8_BLOCK, QZ_DEPLOY_CT_INT, QZ_DEPLOY_CT_W8A8,
-                                      QZ_DEPLOY_NVFP4, QZ_DEPLOY_CT_MXFP4,  QZ_DEPLOY_MXFP8};
+                                      QZ_DEPLOY_NVFP4,  QZ_DEPLOY_CT_MXFP4,  QZ_DEPLOY_MXFP8, QZ_DEPLOY_MODELOPT_FP8,
+                                      QZ_DEPLOY_MODELOPT_FP4};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (j->spec.kind == kinds[i]) return true;
     return false;
