@@ -146,6 +146,10 @@ void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float
  * runtime arithmetic who writes a row notes what is not finite while the row is in cache, and `tame` fails
  * naming the layer. */
 void qz_step_watch(qz_engine *e, const float *x, size_t n);
+/* gate [n, cols] = act(gate) * up; and y [n, hidden] = down(act(gate h) * up h) of three linears from `first` on. */
+void qz_step_gate(qz_engine *e, float *gate, const float *up, size_t n, size_t cols);
+qz_status qz_step_gated(qz_engine *e, const qz_place *at, size_t first, const float *h, size_t n, float *y,
+                        qz_error *err);
 qz_status qz_step_tame(qz_engine *e, size_t layer, qz_error *err);
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */
 /* x [n, hidden] through one block in place. */

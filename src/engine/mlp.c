@@ -15,14 +15,22 @@ static void gate_worker(void *arg, qz_part part) {
     }
 }
 
-qz_status qz_step_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
-    float *const out[] = {e->step.linear[QZ_MLP_GATE], e->step.linear[QZ_MLP_UP]};
-    QZ_TRY(qz_step_input(e, at, QZ_MLP_GATE, h, n, err));
-    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_MLP_GATE, 2}, h, n, out, err));
-    gate_job j = {.e = e, .gate = out[0], .up = out[1], .n = n, .cols = at->w->lin[QZ_MLP_GATE].rows};
+void qz_step_gate(qz_engine *e, float *gate, const float *up, size_t n, size_t cols) {
+    gate_job j = {.e = e, .gate = gate, .up = up, .n = n, .cols = cols};
     qz_step_rows(e, gate_worker, n, &j);
-    QZ_TRY(qz_step_input(e, at, QZ_MLP_DOWN, j.gate, n, err));
-    return qz_step_linears(e, at->w, (qz_linears){QZ_MLP_DOWN, 1}, j.gate, n, &y, err);
+}
+
+qz_status qz_step_gated(qz_engine *e, const qz_place *at, size_t first, const float *h, size_t n, float *y,
+                        qz_error *err) {
+    float *const *out = e->step.linear + first;
+    QZ_TRY(qz_step_input(e, at, first, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){first, 2}, h, n, out, err));
+    qz_step_gate(e, out[0], out[1], n, at->w->lin[first].rows);
+    QZ_TRY(qz_step_input(e, at, first + 2, out[0], n, err));
+    return qz_step_linears(e, at->w, (qz_linears){first + 2, 1}, out[0], n, &y, err);
+}
+qz_status qz_step_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    return qz_step_gated(e, at, QZ_MLP_GATE, h, n, y, err);
 }
 
 /* Two matrices: fc2(relu(fc1 x)) (formats/families-2.md section 16). */

@@ -12,15 +12,6 @@
 
 typedef struct { qz_engine *e; float *x; const float *y; size_t n, cols; } rows_job;
 
-static void gate_worker(void *arg, qz_part part) {
-    const rows_job *j = arg;
-    size_t lo, hi;
-    qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++) {
-        qz_gate_mul(j->e->mm, j->e->model->config.act, j->x + t * j->cols, j->y + t * j->cols, j->cols);
-        qz_step_watch(j->e, j->x + t * j->cols, j->cols);
-    }
-}
 static void add_worker(void *arg, qz_part part) {
     const rows_job *j = arg;
     size_t lo, hi;
@@ -36,17 +27,6 @@ static void scale_worker(void *arg, qz_part part) {
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
     qz_scale_row(j->x + lo * j->cols, (hi - lo) * j->cols, *j->y);
-}
-
-/* down(act(gate x) * up x) of the three linears from `first` on, to the last one's buffer. */
-static qz_status gated(qz_engine *e, const qz_place *at, size_t first, const float *x, size_t n, qz_error *err) {
-    float *const *out = e->step.linear + first, *y = e->step.linear[first + 2];
-    QZ_TRY(qz_step_input(e, at, first, x, n, err));
-    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){first, 2}, x, n, out, err));
-    rows_job j = {e, out[0], out[1], n, at->w->lin[first].rows};
-    qz_step_rows(e, gate_worker, n, &j);
-    QZ_TRY(qz_step_input(e, at, first + 2, out[0], n, err));
-    return qz_step_linears(e, at->w, (qz_linears){first + 2, 1}, out[0], n, &y, err);
 }
 
 /* ---- experts ---- */
@@ -135,8 +115,7 @@ static qz_status token_input(qz_engine *e, const qz_place *at, float *x, size_t 
     QZ_TRY(token_vectors(e, at->layer, n, y, v, err));
     QZ_TRY(qz_step_input(e, at, QZ_TOKEN_GATE, x, n, err));
     QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_TOKEN_GATE, 1}, x, n, &g, err));
-    rows_job j = {e, g, v, n, (size_t)e->model->config.token.width};
-    qz_step_rows(e, gate_worker, n, &j);
+    qz_step_gate(e, g, v, n, (size_t)e->model->config.token.width);
     QZ_TRY(qz_step_input(e, at, QZ_TOKEN_PROJ, g, n, err));
     QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_TOKEN_PROJ, 1}, g, n, &y, err));
     qz_step_norm(e, y, (qz_gains){at->w->part[QZ_TOKEN_NORM], NULL}, n, y);
@@ -150,7 +129,7 @@ qz_status qz_step_stream(qz_engine *e, const qz_place *at, const float *h, size_
     const size_t d = (size_t)c->hidden_size, first = c->experts ? QZ_SHARED_GATE : QZ_MLP_GATE;
     float *m = e->step.linear[first + 2];
     qz_step_norm(e, h, (qz_gains){w->norm[QZ_NORM_FFN], w->norm_bias[QZ_NORM_FFN]}, n, y);
-    QZ_TRY(gated(e, at, first, y, n, err));
+    QZ_TRY(qz_step_gated(e, at, first, y, n, e->step.linear[first + 2], err));
     if (c->experts) {
         float *sum = e->step.linear[QZ_MLP_DOWN];
         qz_step_norm(e, m, (qz_gains){w->part[QZ_STREAM_MLP_NORM], NULL}, n, m);

@@ -26,6 +26,20 @@ def say(word, name, text):
     print(f"{word} {name} {text}", flush=True)
 
 
+def vocabulary(path):
+    """llama.cpp's model of a file without its weights, quiet. -> (the library, model, vocabulary)"""
+    import llama_cpp.llama_cpp as c
+    c.llama_backend_init()
+    vocabulary.quiet = c.llama_log_callback(lambda *a: None)
+    c.llama_log_set(vocabulary.quiet, None)
+    params = c.llama_model_default_params()
+    params.vocab_only = True
+    model = c.llama_model_load_from_file(path.encode(), params)
+    if not model:
+        raise RuntimeError(f"llama.cpp does not load '{path}'")
+    return c, model, c.llama_model_get_vocab(model)
+
+
 def check(name, good, text):
     say("ok" if good else "FAIL", name, text)
     return good

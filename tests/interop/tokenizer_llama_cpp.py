@@ -5,7 +5,7 @@ import json
 import os
 import struct
 
-from common import ROOT, WORK, check, guard, quantz
+from common import ROOT, WORK, check, guard, quantz, vocabulary
 
 TEXT = os.path.join(ROOT, "tests/golden/text")
 # texts that llama.cpp reads otherwise, by what the file cannot say or the runtime does not do
@@ -45,16 +45,7 @@ def model_with(zoo, tokenizer, rows, out):
 
 
 def llama_ids(path, texts):
-    import llama_cpp.llama_cpp as c
-    c.llama_backend_init()
-    quiet = c.llama_log_callback(lambda *a: None)
-    c.llama_log_set(quiet, None)
-    params = c.llama_model_default_params()
-    params.vocab_only = True
-    model = c.llama_model_load_from_file(path.encode(), params)
-    if not model:
-        raise RuntimeError(f"llama.cpp does not load '{path}'")
-    vocab, out = c.llama_model_get_vocab(model), []
+    (c, model, vocab), out = vocabulary(path), []
     for t in texts:
         raw = t.encode()
         buf = (ctypes.c_int32 * (4 * len(raw) + 8))()

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from common import LLAMA_CPP_PACKAGE as PACKAGE, QUANTZ, WORK, check, guard, llama_cpp_models
+from common import LLAMA_CPP_PACKAGE as PACKAGE, QUANTZ, WORK, check, guard, llama_cpp_models, vocabulary
 
 REFUSED = {"bert-bge": "found 'bert'"}  # WordPiece: an embedding model's
 BETWEEN = "\n__ggml_vocab_test__\n"
@@ -14,16 +14,7 @@ BETWEEN = "\n__ggml_vocab_test__\n"
 
 def record(path, texts, out):
     """Links path into out and writes what llama.cpp gives for texts beside it."""
-    import llama_cpp.llama_cpp as c
-    c.llama_backend_init()
-    quiet = c.llama_log_callback(lambda *a: None)
-    c.llama_log_set(quiet, None)
-    params = c.llama_model_default_params()
-    params.vocab_only = True
-    model = c.llama_model_load_from_file(path.encode(), params)
-    if not model:
-        raise RuntimeError(f"llama.cpp does not load '{path}'")
-    vocab = c.llama_model_get_vocab(model)
+    c, model, vocab = vocabulary(path)
     link = os.path.join(out, os.path.basename(path))
     if not os.path.exists(link):
         os.symlink(path, link)
