@@ -1,6 +1,6 @@
 /* Reading of the integer formats of compressed-tensors: codes become groups along the row (int_group.h). Files of older
  * releases too: words of 32/bits codes with a gap behind them (3, 5, 6, 7 bits), weight_g_idx of activation order,
- * zero points beside symmetric codes (ignored). Source: formats/hf-compressed-tensors.md sections 2 to 4, 6. */
+ * zero points of nothing beside symmetric codes. Source: formats/hf-compressed-tensors.md sections 2 to 4, 6. */
 #include "artifacts/ct_ints.h"
 #include "base/bytes.h"
 #include "base/half.h"
@@ -162,20 +162,38 @@ static qz_status zeros_of_words(const reading *j, uint8_t *out, qz_error *err) {
     return QZ_OK;
 }
 
+/* Old files have zero points beside symmetric codes: zeros, or the middle code. Others say that the settings lie. */
+static qz_status judge_symmetric(const reading *j, const uint8_t *zeros, qz_error *err) {
+    const int half = 1 << (j->bits - 1);
+    for (size_t i = 0; i < j->rows * j->groups; i++)
+        if (zeros[i] != half)
+            return qz_fail(err, QZ_EFORMAT,
+                           "zero points against the settings: file '%s', tensor '%s': 'symmetric' is true in '%s', "
+                           "expected none other than 0, found %d in row %zu, group %zu; correct the settings",
+                           j->file->path, j->zero->name, j->r->config->file, zeros[i] - half, i / j->groups,
+                           i % j->groups);
+    return QZ_OK;
+}
+static bool all_zero(const qz_st_tensor *t) {
+    for (uint64_t i = 0; i < t->bytes; i++)
+        if (t->data[i] != 0) return false;
+    return true;
+}
+
 static qz_status read_zeros(const reading *j, qz_int_group *g, qz_error *err) {
     uint8_t *out = qz_arena_alloc(&j->r->m->arena, j->rows * j->groups, 1);
     if (!out) return no_memory(j, err);
     g->zero_points = out;
     g->sym = !j->s->weights.asym;
     memset(out, 1 << (j->bits - 1), j->rows * j->groups);
-    if (g->sym) return QZ_OK; /* old files have them beside symmetric codes */
+    if (g->sym && (!j->zero || all_zero(j->zero))) return QZ_OK;
     if (!j->zero)
         return qz_fail(err, QZ_EFORMAT,
                        "zero points against the settings: file '%s', module '%s': 'symmetric' is false in '%s', "
                        "expected '%s.weight_zero_point', found none; correct the settings",
                        j->file->path, j->module, j->r->config->file, j->module);
-    if (j->zero->dtype == QZ_ST_I8) return zeros_of_bytes(j, out, err);
-    return zeros_of_words(j, out, err);
+    QZ_TRY((j->zero->dtype == QZ_ST_I8 ? zeros_of_bytes : zeros_of_words)(j, out, err));
+    return g->sym ? judge_symmetric(j, out, err) : QZ_OK;
 }
 
 /* Column k uses the scale of group g_idx[k]; all -1: never filled. */
