@@ -74,6 +74,8 @@ typedef struct {
     const qz_scheme_spec *as;         /* another level of the scheme by a rule for its module; NULL: the plan's */
     float input_amax;                 /* largest magnitude of its inputs in the calibration; 0: not known */
     float scale_amax;                 /* what a tensor's scale is made for; 0: what engines merge it with decides */
+    bool head;                        /* of layers that predict more tokens, no part of the plan's model: proved by
+                                       * what stands at its place in the file */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
@@ -108,6 +110,7 @@ typedef struct {
     uint64_t weight_bytes;            /* tensor data alone */
     double bits_per_weight;           /* weight_bytes over all weights of the model */
     const char **notes; size_t n_notes; /* fallbacks and what the container cannot say, one line each */
+    size_t head_layers;               /* GGUF: layers behind the last that predict more tokens */
     size_t n_carried;                 /* GGUF: keys of a GGUF source that stay as they are */
     size_t n_fallbacks;               /* tensors that got another type than asked for */
     const qz_artifact_context *context;

@@ -171,6 +171,8 @@ qz_status qz_gguf_add_heads(qz_model *m, const qz_gguf_tensor *t, bool *mine, qz
 
 /* ---- GGUF reader (gguf_read.c) ---- */
 qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);
+/* Adds the tensor, or one for each expert of a stack, to m->tensors (room is the caller's) or m->left. */
+qz_status qz_gguf_add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_error *err);
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err);
 
 /* ---- manifest ---- */

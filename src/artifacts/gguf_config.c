@@ -210,8 +210,8 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
     if (c->rope.theta != 10000) f32(w, "rope.freq_base", c->rope.theta);
 }
 /* Of a gated delta net: sizes, and which layers have it. */
-static void put_delta(writer *w, const qz_config *c) {
-    uint8_t recurrent[QZ_MAX_LAYERS];
+static void put_delta(writer *w, const qz_config *c, size_t heads) {
+    uint8_t recurrent[QZ_MAX_LAYERS] = {0};
     if (c->delta.k_heads == 0) return;
     for (size_t l = 0; l < c->layers; l++) recurrent[l] = qz_kind_get((qz_kind_id)c->layer_mixer[l])->state;
     u32(w, "ssm.conv_kernel", c->delta.taps);
@@ -219,7 +219,7 @@ static void put_delta(writer *w, const qz_config *c) {
     u32(w, "ssm.group_count", c->delta.k_heads);
     u32(w, "ssm.time_step_rank", c->delta.v_heads);
     u32(w, "ssm.inner_size", c->delta.v_heads * c->delta.v_dim);
-    qz_gguf_put_bools(w->m, k(w, "attention.recurrent_layers"), recurrent, (size_t)c->layers);
+    qz_gguf_put_bools(w->m, k(w, "attention.recurrent_layers"), recurrent, (size_t)c->layers + heads);
     u32(w, "full_attention_interval", c->delta.interval);
 }
 static void put_common(writer *w, const qz_artifact_plan *p) {
@@ -227,7 +227,7 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_family_info *f = qz_family_get(c->family);
     const bool llama = f->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3,
                latent = c->latent.kv_rank > 0;
-    u32(w, "block_count", c->layers);
+    u32(w, "block_count", c->layers + p->head_layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
     if (f->by_layer) qz_gguf_put_ffn_widths(c, w->arch, w->m);
@@ -251,11 +251,12 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "attention.key_length", latent ? c->latent.kv_rank + c->latent.rope : head);
     u32(w, "attention.value_length", latent ? c->latent.kv_rank : head);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
-    put_delta(w, c);
+    put_delta(w, c, p->head_layers);
     if (latent) qz_gguf_put_latent(c, w->arch, w->m);
     if (latent || f->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
     if (f->by_layer) qz_gguf_put_wide(c, w->arch, w->m);
     else qz_gguf_put_expert_rules(c, w->arch, w->m);
+    if (p->head_layers) u32(w, "nextn_predict_layers", p->head_layers);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
     if (f->window == QZ_WINDOW_PATTERN && c->sliding_window && !f->by_layer)
         u32(w, "attention.sliding_window", c->sliding_window);
@@ -294,7 +295,7 @@ qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
 }
 
 /* ---- reading ---- */
-typedef struct { const qz_gguf *g; const char *arch; char key[128]; qz_error *err; } reader;
+typedef struct { const qz_gguf *g; const char *arch; char key[128]; qz_error *err; uint64_t heads; } reader;
 static const char *rk(reader *r, const char *suffix) {
     snprintf(r->key, sizeof r->key, "%.32s.%s", r->arch, suffix);
     return r->key;
@@ -477,7 +478,7 @@ static qz_status read_delta(reader *r, qz_config *c) {
         c->layer_mixer[l] = (uint8_t)(c->delta.interval && (l + 1) % c->delta.interval == 0 ? QZ_KIND_ATTENTION
                                                                                            : mixer);
     QZ_TRY(qz_gguf_array(r->g, rk(r, "attention.recurrent_layers"), QZ_GGUF_BOOL, false, &recurrent, &n, r->err));
-    if (recurrent && n != c->layers)
+    if (recurrent && n != c->layers + r->heads)
         return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu",
                        r->g->path, r->key, (unsigned long long)c->layers, n);
     for (size_t l = 0; recurrent && l < c->layers; l++)
@@ -598,9 +599,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
         return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu",
                        g->path, r.key, QZ_MAX_LAYERS, (unsigned long long)c->layers);
-    uint64_t heads = 0; /* blocks behind the last that predict more tokens are not run */
-    QZ_TRY(qz_gguf_prediction_layers(g, name, c, &heads, err));
-    c->layers -= heads;
+    /* blocks behind the last that predict more tokens are not run */
+    QZ_TRY(qz_gguf_prediction_layers(g, name, c, &r.heads, err));
+    c->layers -= r.heads;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
     const bool by_layer = qz_family_get(c->family)->by_layer;

@@ -2,6 +2,7 @@
  * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks
  * first, then block by block, names sorted. */
 #include "artifacts/gguf_layout.h"
+#include "artifacts/gguf_nextn.h"
 #include "artifacts/gguf_sink.h"
 #include "artifacts/provenance.h"
 #include "artifacts/tensor_types.h"
@@ -97,40 +98,76 @@ static qz_status take_apart(const qz_config *c, const qz_site *s, qz_arena *aren
     return QZ_OK;
 }
 
-static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
-    qz_slot *slots = NULL;
-    size_t n = 0;
-    const qz_config *c = &m->config;
-    QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    out->items = qz_arena_calloc(arena, n + (size_t)c->layers + 2 + qz_gguf_head_items(c), sizeof *out->items);
-    if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-    for (size_t i = 0; i < n; i++) {
-        const qz_tensor_view *t = slots[i].t;
-        const qz_bound *site = slots[i].site;
-        char name[128];
-        if (qz_gguf_is_kv_b(&slots[i])) {
-            QZ_TRY(qz_gguf_put_heads(m, &slots[i], arena, out, err));
-            continue;
-        }
-        QZ_TRY(qz_slot_source(m, &slots[i], true, arena, &t, err));
-        if (!qz_gguf_name_of(m, &slots[i], name, sizeof name))
-            return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
-        qz_artifact_item *it = &out->items[out->n_items++];
-        *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name),
-                                  .rows = t->rows, .cols = t->cols,
-                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
-                                  .use = qz_slot_use(m, &slots[i]) };
-        qz_slot_order(m, &slots[i], true, it);
-        if (site && site->site.experts) {
-            it->experts = site->site.experts;
-            it->expert = slots[i].expert;
-            it->halves = site->site.gguf_half ? 2 : 0;
-            it->half = site->site.gguf_half == 2;
-        }
-        if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-        if (site && site->site.gguf_rest && !slots[i].bias)
-            QZ_TRY(take_apart(c, &site->site, arena, it, &out->items[out->n_items++], err));
+/* The item of a slot, or the two that stand for its matrix. */
+static qz_status put_slot(const qz_model *m, const qz_slot *slot, qz_arena *arena, qz_artifact_plan *out,
+                          qz_error *err) {
+    const qz_tensor_view *t = slot->t;
+    const qz_bound *site = slot->site;
+    char name[128];
+    if (qz_gguf_is_kv_b(slot)) return qz_gguf_put_heads(m, slot, arena, out, err);
+    QZ_TRY(qz_slot_source(m, slot, true, arena, &t, err));
+    if (!qz_gguf_name_of(m, slot, name, sizeof name))
+        return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
+    qz_artifact_item *it = &out->items[out->n_items++];
+    *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name),
+                              .rows = t->rows, .cols = t->cols,
+                              .n_dims = t->rows == 1 ? 1 : 2, .layer = slot->layer, .linear = slot->linear,
+                              .use = qz_slot_use(m, slot) };
+    qz_slot_order(m, slot, true, it);
+    if (site && site->site.experts) {
+        it->experts = site->site.experts;
+        it->expert = slot->expert;
+        it->halves = site->site.gguf_half ? 2 : 0;
+        it->half = site->site.gguf_half == 2;
     }
+    if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    if (site && site->site.gguf_rest && !slot->bias)
+        return take_apart(&m->config, &site->site, arena, it, &out->items[out->n_items++], err);
+    return QZ_OK;
+}
+
+/* Layers that predict more tokens: no method sees them, whatever they are to their block. */
+static qz_status put_heads(const qz_gguf_heads *h, const qz_slot *slots, size_t n, qz_arena *arena,
+                           qz_artifact_plan *out, qz_error *err) {
+    const size_t first = out->n_items;
+    for (size_t i = 0; i < n; i++) QZ_TRY(put_slot(h->model, &slots[i], arena, out, err));
+    for (size_t i = 0; i < h->n_rows; i++) {
+        const qz_tensor_view *t = h->rows[i].source;
+        out->items[out->n_items++] = (qz_artifact_item){
+            .source = t, .name = t->name, .out_name = h->rows[i].out_name, .rows = t->rows, .cols = t->cols,
+            .n_dims = t->rows == 1 ? 1 : 2, .use = h->rows[i].norm ? QZ_USE_KEPT : QZ_USE_STORED };
+    }
+    for (size_t i = first; i < out->n_items; i++) {
+        qz_artifact_item *it = &out->items[i];
+        it->head = true, it->layer = it->linear = -1;
+        if (it->use != QZ_USE_KEPT) it->use = QZ_USE_STORED;
+    }
+    out->head_layers = h->layers;
+    return QZ_OK;
+}
+
+/* Those that stay out are counted, by a line. */
+static qz_status note_heads(const qz_model *m, const qz_gguf_heads *h, qz_artifact_plan *out, qz_arena *arena,
+                            qz_error *err) {
+    const size_t all = qz_leftovers_count(m, QZ_LEFT_MTP), left = h->layers ? h->left : all;
+    const char *why = out->spec.no_mtp ? "--no-mtp"
+                      : h->why         ? h->why
+                      : h->layers      ? "no name for them there"
+                                       : "llama.cpp has no place for them in this architecture";
+    if (all == 0) return QZ_OK;
+    if (h->layers)
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "%zu tensor%s that predict%s tokens beyond the next (MTP) written as %zu block%s behind "
+                            "the last (nextn), in the floats of the source unless --tensor-type says otherwise",
+                            all - left, all - left == 1 ? "" : "s", all - left == 1 ? "s" : "", h->layers,
+                            qz_plural(h->layers)));
+    if (left == 0) return QZ_OK;
+    return qz_plan_note(out, arena, err, "%zu tensor%s that predict%s tokens beyond the next (MTP) left out (%s)", left,
+                        left == 1 ? "" : "s", left == 1 ? "s" : "", why);
+}
+
+static qz_status add_rotary(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+    const qz_config *c = &m->config;
     if (qz_gguf_has_factors(c)) {
         const size_t width = (size_t)qz_rotary_dim(c, false);
         float *factors = qz_arena_alloc(arena, width / 2, sizeof *factors);
@@ -142,6 +179,24 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         add_factors(out, "rope_factors_long.weight", c->rope.long_factor, (size_t)c->rotary_dim / 2);
         add_factors(out, "rope_factors_short.weight", c->rope.short_factor, (size_t)c->rotary_dim / 2);
     }
+    return QZ_OK;
+}
+
+static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+    qz_slot *slots = NULL, *more = NULL;
+    size_t n = 0, n_more = 0;
+    qz_gguf_heads heads = {0};
+    const qz_config *c = &m->config;
+    QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
+    if (!out->spec.no_mtp) QZ_TRY(qz_gguf_heads_find(m, arena, &heads, err));
+    if (heads.layers) QZ_TRY(qz_collect_slots(heads.model, arena, &more, &n_more, err));
+    out->items = qz_arena_calloc(arena, n + (size_t)c->layers + 2 + qz_gguf_head_items(c) + n_more + heads.n_rows,
+                                 sizeof *out->items);
+    if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    for (size_t i = 0; i < n; i++) QZ_TRY(put_slot(m, &slots[i], arena, out, err));
+    if (heads.layers) QZ_TRY(put_heads(&heads, more, n_more, arena, out, err));
+    QZ_TRY(note_heads(m, &heads, out, arena, err));
+    QZ_TRY(add_rotary(m, arena, out, err));
     qsort(out->items, out->n_items, sizeof *out->items, cmp_item);
     return out->spec.layout.keep ? keep_parts(out, err) : QZ_OK;
 }
@@ -228,10 +283,6 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
 static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
-    const size_t heads = qz_leftovers_count(p->model, QZ_LEFT_MTP);
-    if (heads)
-        QZ_TRY(qz_plan_note(p, arena, err, "%zu tensor%s that predict%s tokens beyond the next (MTP) left out", heads,
-                            heads == 1 ? "" : "s", heads == 1 ? "s" : ""));
     if (c->chunked && c->sliding_window != f->sliding_window)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "attention_chunk_size %llu cannot be stored in GGUF: llama.cpp runs %s with %llu: other "
@@ -311,6 +362,9 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
 static uint32_t stored_type(const qz_artifact_item *it, const qz_artifact_plan *p) {
     const qz_mix_options *o = &p->spec.mix;
     const uint32_t level = qz_ftype_get(p->spec.ftype)->type;
+    const bool gains = it->use == QZ_USE_KEPT || it->n_dims == 1;
+    if (it->head) return gains ? 0 : (uint32_t)qz_type_get(it->source->type < QZ_TYPE_COUNT ? it->source->type
+                                                           : qz_tensor_float_type(it->source))->ggml_id;
     if (it->layer < 0 && it->use == QZ_USE_KEPT && it->n_dims == 2 && qz_floats_known(qz_type_by_ggml_id((int)level)))
         return level; /* a matrix beside the blocks: the converter gives it the file's type */
     const qz_tensor_view *v = o->keep_output && it->use == QZ_USE_HEAD ? it->source : NULL;

@@ -257,6 +257,25 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/gemma4-moe");
 }
 
+/* Layers that predict more tokens (tests/interop/make_mtp.py): the converter's blocks and keys, or none where it drops
+ * them; in files of blocks they keep their 16 bits. */
+static void prediction_heads(void **state) {
+    (void)state;
+    static const char *const families[] = { "glm4_moe", "qwen3_next", "qwen3_5", "qwen3_5_moe", "deepseek_v3" };
+    char folder[96];
+    qz_gguf g;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        (void)snprintf(folder, sizeof folder, "tests/golden/mtp/%s", families[i]);
+        check_file(folder, "BF16", TYPE_COLUMN);
+    }
+    write_file("tests/golden/mtp/glm4_moe", "Q8_0", false);
+    OK(qz_gguf_open(&g, out, err));
+    assert_string_equal(qz_gguf_find(&g, "blk.2.nextn.eh_proj.weight")->type->name, "bf16");
+    assert_string_equal(qz_gguf_find(&g, "blk.2.ffn_up_exps.weight")->type->name, "bf16");
+    assert_string_equal(qz_gguf_find(&g, "blk.1.ffn_up_exps.weight")->type->name, "q8_0");
+    qz_gguf_release(&g);
+}
+
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */
 static void rope_factors(void **state) {
     (void)state;
@@ -380,7 +399,8 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_converter), cmocka_unit_test(reference_bytes),
+        cmocka_unit_test(reference_converter), cmocka_unit_test(prediction_heads),
+        cmocka_unit_test(reference_bytes),
         cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
         cmocka_unit_test(permutation), cmocka_unit_test(names), cmocka_unit_test(notes), cmocka_unit_test(loaders),
     };

@@ -316,7 +316,8 @@ static qz_status choose(state *s, const qz_mix_tensor *t, qz_mix_choice *out, qz
             QZ_TRY(qz_mix_rule_match(&s->o->rules[i], t->name, &ruled, err));
             if (ruled) out->wanted = s->o->rules[i].type;
         }
-        if (!ruled && !floats && !s->o->pure) QZ_TRY(mixed_type(s, t, c, &out->wanted, err));
+        if (!ruled && !floats && c == QZ_USE_STORED) out->wanted = t->source;
+        else if (!ruled && !floats && !s->o->pure) QZ_TRY(mixed_type(s, t, c, &out->wanted, err));
     }
     out->type = out->wanted;
     QZ_TRY(fallback(t, &out->type, err));

@@ -42,7 +42,7 @@ static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *
     return QZ_OK;
 }
 
-static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_error *err) {
+qz_status qz_gguf_add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_error *err) {
     char name[256];
     if (strncmp(t->name, "rope_f", 6) == 0) return QZ_OK; /* rope_freqs, rope_factors_…: read with the configuration */
     qz_type type = qz_type_by_ggml_id((int)t->type->id);
@@ -94,7 +94,7 @@ static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     for (size_t i = 0; i < g->n; i++) {
         bool mine = false;
         QZ_TRY(qz_gguf_add_heads(m, &g->tensors[i], &mine, err));
-        if (!mine) QZ_TRY(add_view(m, g, &g->tensors[i], err));
+        if (!mine) QZ_TRY(qz_gguf_add_view(m, g, &g->tensors[i], err));
     }
     QZ_TRY(qz_model_bind(m, err));
     return describe(m, g, err);

@@ -52,7 +52,7 @@ typedef struct {
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
     bool nested;            /* bnb: double quantization of the scales */
-    bool no_mtp;            /* of a folder: what predicts tokens beyond the next is left out */
+    bool no_mtp;            /* what predicts tokens beyond the next is left out */
     const char *compute;    /* bnb: type that its kernels compute in; NULL: the source's */
 } qz_scheme_spec;
 

@@ -30,9 +30,9 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
                         .why = it->note ? it->note : it->rule->why };
         return;
     }
-    if (it->raw) {
+    if (it->raw || it->head) {
         *k = (qz_kept){ .what = "prediction heads", .one = "prediction head", .type = qz_item_type_name(it),
-                        .why = it->note };
+                        .why = it->note ? it->note : "they predict tokens beyond the next (MTP)" };
         return;
     }
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&

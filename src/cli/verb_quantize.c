@@ -37,7 +37,7 @@ static const qz_option options[] = {
     {"no-clip", 0, QZ_OPT_FLAG, QZ_AT(no_clip), NULL, NULL, 0, 0,
      "awq --search compat: without the search of clipping bounds (AutoAWQ's apply_clip=False)"},
     {"no-mtp", 0, QZ_OPT_FLAG, QZ_AT(no_mtp), NULL, NULL, 0, 0,
-     "folders: without the tensors that predict tokens beyond the next (MTP); else they are carried as they are"},
+     "without the tensors that predict tokens beyond the next (MTP); else they are carried in their own floats"},
     {"tensor-type", 0, QZ_OPT_LIST, QZ_AT(tensor_types), "RULE", NULL, 0, 0,
      "gguf, may be repeated: REGEX=TYPE for tensors whose GGUF name matches: 'ffn_down=q6_K'; the first that matches "
      "decides"},

@@ -214,6 +214,7 @@ typedef struct {
     bool gguf_window_list;            /* GGUF says of each layer whether it slides */
     bool gguf_attn_factor;            /* rope.scaling.yarn_attn_factor is written as well, and attn_factor where it is
                                        * not what loaders take anyway */
+    bool gguf_heads;                  /* GGUF has a place for layers that predict more tokens (nextn) */
     bool gguf_gate_up;                /* GGUF keeps gate and up of the experts in one tensor */
     bool gguf_yarn_betas;             /* llama.cpp reads the keys of beta_fast and beta_slow */
     uint64_t sections[3];             /* default of mrope_section; 0: the key is not read */

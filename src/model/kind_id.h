@@ -11,10 +11,12 @@ typedef enum {
 } qz_kind_id;
 
 /* What a matrix is for, whatever it is called: formats choose types by it. UNKNOWN: of a file whose model nobody here
- * knows; KEPT: no method quantizes it (norms, biases, routers, parts of a kind). */
+ * knows; KEPT: no method quantizes it (norms, biases, routers, parts of a kind); STORED: only
+ * where it is asked for (what predicts more tokens). */
 typedef enum {
     QZ_USE_UNKNOWN,
     QZ_USE_KEPT,
+    QZ_USE_STORED,
     QZ_USE_OTHER,
     QZ_USE_EMBED,
     QZ_USE_HEAD,

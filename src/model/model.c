@@ -111,6 +111,8 @@ typedef struct {
     const qz_tensor_view **sorted;
     uint8_t *claimed;                                /* [n_tensors] */
     qz_error *err;
+    bool alone;                                      /* blocks from `first` on, and nothing around them */
+    size_t first;
 } binder;
 
 static const qz_tensor_view *look_up(const binder *b, const char *name) {
@@ -384,21 +386,9 @@ static qz_status bind_block(const binder *b, size_t layer) {
     return QZ_OK;
 }
 
-static qz_status bind_all(binder *b) {
+static qz_status bind_whole(binder *b) {
     qz_model *m = b->m;
     const qz_config *c = &m->config;
-    memset(b->claimed, 0, m->n_tensors);
-    for (size_t i = 0; i < m->n_tensors; i++) b->sorted[i] = &m->tensors[i];
-    if (m->n_tensors) qsort(b->sorted, m->n_tensors, sizeof *b->sorted, by_name);
-    for (size_t i = 1; i < m->n_tensors; i++) {
-        const qz_tensor_view *x = b->sorted[i - 1], *y = b->sorted[i];
-        if (strcmp(x->name, y->name) != 0) continue;
-        if (x->offset > y->offset) y = x, x = b->sorted[i];
-        return qz_fail(b->err, QZ_EFORMAT,
-                       "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s' for '%s', "
-                       "found both; delete the one that is not the model's",
-                       y->file, y->file_name, (unsigned long long)y->offset, x->file_name, x->name);
-    }
     char name[QZ_SITE_NAME];
     QZ_TRY(want(b, qz_outer_name(c, QZ_OUTER_EMBED, "weight", name), c->vocab_size, c->hidden_size, &m->embed));
     if (c->position_rows)
@@ -417,6 +407,25 @@ static qz_status bind_all(binder *b) {
     QZ_TRY(bind_head(b));
     for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));
     return QZ_OK;
+}
+
+static qz_status bind_all(binder *b) {
+    qz_model *m = b->m;
+    const qz_config *c = &m->config;
+    memset(b->claimed, 0, m->n_tensors);
+    for (size_t i = 0; i < m->n_tensors; i++) b->sorted[i] = &m->tensors[i];
+    if (m->n_tensors) qsort(b->sorted, m->n_tensors, sizeof *b->sorted, by_name);
+    for (size_t i = 1; i < m->n_tensors; i++) {
+        const qz_tensor_view *x = b->sorted[i - 1], *y = b->sorted[i];
+        if (strcmp(x->name, y->name) != 0) continue;
+        if (x->offset > y->offset) y = x, x = b->sorted[i];
+        return qz_fail(b->err, QZ_EFORMAT,
+                       "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s' for '%s', "
+                       "found both; delete the one that is not the model's",
+                       y->file, y->file_name, (unsigned long long)y->offset, x->file_name, x->name);
+    }
+    for (size_t i = b->first; b->alone && i < c->layers; i++) QZ_TRY(bind_block(b, i));
+    return b->alone ? QZ_OK : bind_whole(b);
 }
 
 /* Names of the text model alone; what is of other parts keeps its own. */
@@ -438,10 +447,10 @@ static qz_status unwrap_names(qz_model *m, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_model_bind(qz_model *m, qz_error *err) {
-    QZ_TRY(unwrap_names(m, err));
+static qz_status bind_model(qz_model *m, bool alone, size_t first, qz_error *err) {
     const size_t n = m->n_tensors;
-    binder b = {.m = m, .err = err, .sorted = qz_alloc_array(n, sizeof *b.sorted), .claimed = qz_calloc_array(n, 1)};
+    binder b = {.m = m, .err = err, .alone = alone, .first = first, .sorted = qz_alloc_array(n, sizeof *b.sorted),
+                .claimed = qz_calloc_array(n, 1)};
     m->blocks = qz_arena_calloc(&m->arena, m->config.layers, sizeof *m->blocks);
     qz_status st = b.sorted == NULL || b.claimed == NULL || m->blocks == NULL
                        ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path)
@@ -453,6 +462,12 @@ qz_status qz_model_bind(qz_model *m, qz_error *err) {
     qz_free(b.claimed);
     return st;
 }
+
+qz_status qz_model_bind(qz_model *m, qz_error *err) {
+    QZ_TRY(unwrap_names(m, err));
+    return bind_model(m, false, 0, err);
+}
+qz_status qz_model_bind_blocks(qz_model *m, size_t first, qz_error *err) { return bind_model(m, true, first, err); }
 
 bool qz_floats_known(qz_type t) { return t == QZ_TYPE_F16 || t == QZ_TYPE_BF16 || t == QZ_TYPE_F32; }
 

@@ -89,6 +89,8 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
 /* For every opener: finds each tensor of the family by HF name among m->tensors, checks shapes against the config and
  * fills embed, norms, head and blocks. What nothing claims goes from m->tensors to m->left (see qz_leftovers_judge). */
 qz_status qz_model_bind(qz_model *m, qz_error *err);
+/* The blocks from layer `first` on alone, of layers that stand behind a model (artifacts/gguf_nextn.h). */
+qz_status qz_model_bind_blocks(qz_model *m, size_t first, qz_error *err);
 /* Linear of a block (expert -1), or of one of its experts; NULL: it has none of that number. */
 const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert);
 /* Any linear for what all of them have in common: the first of the model. */

@@ -101,6 +101,15 @@ def squared():
     check("family-qwen3_5-square", abs(diff) <= 1e-4, f"dk = dv: loads, ln ppl differs from quantz's by {diff:+.2g} (limit 1e-4)")
 
 
+def with_heads(name):
+    """A layer that predicts the token after the next stands behind the last: the model is the zoo's."""
+    gold = json.load(open(os.path.join(ZOO, name, "golden.json")))
+    m = Llama(written(f"{name}-mtp", os.path.join(ZOO, "../mtp", name)), 256)
+    most = max(float(np.abs(m.logprobs(s["input_ids"]) - np.array(s["logprob_next"])).max()) for s in gold["sequences"])
+    m.close()
+    check(f"family-{name}-mtp", most <= ROUNDING, f"with a prediction head: loads, |difference| at most {most:.2g} (limit {ROUNDING:g})")
+
+
 def refused():
     for name, why in REFUSED.items():
         try:
@@ -120,6 +129,8 @@ def refused():
 def main():
     for name, variant in LIMITS:
         guard(f"family-{name}{'-' + variant if variant else ''}", one, name, variant)
+    for name in ("glm4_moe", "qwen3_next", "qwen3_5_moe"):
+        guard(f"family-{name}-mtp", with_heads, name)
     guard("family-qwen3_5-square", squared)
     guard("family-refused", refused)
 
