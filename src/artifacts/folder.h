@@ -83,6 +83,9 @@ void qz_folder_config_release(qz_folder_config *c);
  * there is none. */
 const char *qz_folder_method(const qz_folder_config *c);
 #define QZ_FOLDER_MODELOPT "modelopt" /* any of its spellings, or quant_algo alone */
+/* Scheme of a quant_algo of ModelOpt: "modelopt:nvfp4", "modelopt:mixed" under MIXED_PRECISION; NULL: none that
+ * is known. */
+const char *qz_folder_modelopt_scheme(const char *algo);
 /* Do the settings name bitsandbytes and switch it off? Merged fine-tunes keep them so; transformers then quantizes
  * nothing. */
 bool qz_folder_bnb_off(const json_t *q);

@@ -1,6 +1,7 @@
 /* GGUF scheme: levels, plan (names, types by the reference's mixes, order, exact offsets) and sink.
  * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks
  * first, then block by block, names sorted. */
+#include "artifacts/gguf_deviations.h"
 #include "artifacts/gguf_layout.h"
 #include "artifacts/gguf_nextn.h"
 #include "artifacts/gguf_sink.h"
@@ -281,79 +282,9 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
 
 /* What the model has and the container cannot say (design.md decision 13). */
 static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
-    const qz_config *c = &p->model->config;
-    const qz_family_info *f = qz_family_get(c->family);
-    if (c->chunked && c->sliding_window != f->sliding_window)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "attention_chunk_size %llu cannot be stored in GGUF: llama.cpp runs %s with %llu: other "
-                            "log-probabilities",
-                            (unsigned long long)c->sliding_window, f->gguf_arch,
-                            (unsigned long long)f->sliding_window));
-    if (c->qk_plain != qz_gguf_qk_plain(c))
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "use_qk_norm cannot be stored in GGUF: llama.cpp norms queries and keys of %s unless it "
-                            "has 128 experts: other log-probabilities",
-                            f->gguf_arch));
-    if (c->sliding_window && !c->chunked && f->window != QZ_WINDOW_PATTERN)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "the sliding window of %llu tokens cannot be stored in GGUF: the file runs with full "
-                            "attention",
-                            (unsigned long long)c->sliding_window));
-    if (c->rope.kind == QZ_ROPE_DYNAMIC)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling",
-                            c->rope.factor));
-    if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with "
-                            "truncated bounds"));
-    if (c->rope.kind == QZ_ROPE_LONGROPE)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "longrope factors: llama.cpp takes the long ones for every text once its context is beyond "
-                            "%llu tokens: other log-probabilities for shorter texts there",
-                            (unsigned long long)c->rope.original_max_position));
-    const char *arch = f->gguf_arch;
-    if (c->norm_mean && c->norm_bias)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "llama.cpp computes the norms of %s without the mean: other log-probabilities there",
-                            arch));
-    if (c->route == QZ_ROUTE_SPARSEMIXER)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "llama.cpp's router of %s is a softmax, its two largest to the sum 1, and not the sparse "
-                            "mixer: other log-probabilities there",
-                            arch));
-    if (c->rope.short_mscale > 0)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "short_mscale %g cannot be stored in GGUF: llama.cpp computes the attention factor from "
-                            "the lengths: other log-probabilities there",
-                            c->rope.short_mscale));
-    for (int i = 0; i < QZ_NUMBERS; i++) /* the architecture has a number, and no key for it */
-        if (i != QZ_NUMBER_route_jitter && f->numbers[i] > 0 && !*qz_number_get(i)->gguf &&
-            qz_config_number(c, i) != f->numbers[i])
-            QZ_TRY(qz_plan_note(p, arena, err,
-                                "%s %g cannot be stored in GGUF: llama.cpp runs %s with %g: other log-probabilities",
-                                qz_number_get(i)->key, qz_config_number(c, i), arch, f->numbers[i]));
-    if (c->experts && c->route == QZ_ROUTE_SOFTMAX && !c->norm_topk && c->groups == 0)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "
-                            "there: other log-probabilities"));
-    const double scale = qz_gguf_attn_scale(c);
-    if (c->rope.query_beta > 0 && c->latent.kv_rank)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "queries that grow by llama_4_scaling_beta %g cannot be stored in GGUF (%s): other "
-                            "log-probabilities from position %llu on",
-                            c->rope.query_beta, arch, (unsigned long long)c->rope.original_max_position));
-    if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && !c->latent.kv_rank && (float)c->attn_scale != (float)scale)
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead "
-                            "of %.6g: other log-probabilities",
-                            scale, c->attn_scale));
-    /* llama.cpp b11549: for grok and mistral3 alone */
-    if (!f->gguf_yarn_betas && c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1))
-        QZ_TRY(qz_plan_note(p, arena, err,
-                            "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for "
-                            "architecture %s and runs with 32 and 1: other log-probabilities there",
-                            c->rope.beta_fast, c->rope.beta_slow, arch));
+    qz_gguf_deviation x;
+    for (size_t i = 0; qz_gguf_deviation_at(&p->model->config, i, &x); i++)
+        QZ_TRY(qz_plan_note(p, arena, err, "%s%s%s", x.text, *x.size ? ", " : "", x.size));
     return QZ_OK;
 }
 

@@ -1,5 +1,7 @@
 /* The manifest: sizes and SHA-256 of every file, what the artifact is and where it came from. No time of day: two runs
  * give equal bytes. */
+#include "artifacts/gguf_deviations.h"
+#include "artifacts/schemes.h"
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -182,6 +184,17 @@ static void put_summary(qz_str *s, const qz_artifact_plan *p) {
     qz_str_puts(s, ",\n");
 }
 
+/* The file itself does not say them: GGUF has no key. */
+static void put_deviations(qz_str *s, const qz_config *c) {
+    qz_gguf_deviation x;
+    size_t n = 0;
+    for (; qz_gguf_deviation_at(c, n, &x); n++) {
+        qz_str_puts(s, n ? ",\n    " : "  \"deviations\": [\n    ");
+        qz_gguf_deviation_json(&x, s);
+    }
+    if (n) qz_str_puts(s, "\n  ],\n");
+}
+
 static void put_list(qz_str *s, const qz_artifact_plan *p) {
     qz_str_puts(s, "  \"notes\": [");
     for (size_t i = 0; i < p->n_notes; i++) {
@@ -189,6 +202,7 @@ static void put_list(qz_str *s, const qz_artifact_plan *p) {
         qz_json_quote(s, p->notes[i], strlen(p->notes[i]));
     }
     qz_str_puts(s, p->n_notes ? "\n  ],\n" : "],\n");
+    if (p->spec.scheme == QZ_SCHEME_GGUF) put_deviations(s, &p->model->config);
     qz_str_puts(s, "  \"provenance\": {");
     for (size_t i = 0; i < p->context->n_provenance; i++) {
         const qz_provenance *v = &p->context->provenance[i];

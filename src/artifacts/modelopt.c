@@ -196,11 +196,20 @@ static qz_status detect(const char *path, bool *yes, qz_error *err) {
     return qz_folder_detect(path, QZ_FOLDER_MODELOPT, yes, err);
 }
 
-static qz_status layout_named(const qz_folder_config *f, const json_t *o, const layout **out, qz_error *err) {
-    const char *algo = json_string_value(json_object_get(o, "quant_algo"));
+static const layout *layout_of_algo(const char *algo) {
     for (size_t i = 0; algo && i < N_LAYOUTS; i++)
         if (strcasecmp(algo, layouts[i].algo) == 0 || (layouts[i].also && strcasecmp(algo, layouts[i].also) == 0))
-            return *out = &layouts[i], QZ_OK;
+            return &layouts[i];
+    return NULL;
+}
+const char *qz_folder_modelopt_scheme(const char *algo) {
+    const layout *l = layout_of_algo(algo);
+    return l ? l->scheme : algo && strcasecmp(algo, "MIXED_PRECISION") == 0 ? "modelopt:mixed" : NULL;
+}
+
+static qz_status layout_named(const qz_folder_config *f, const json_t *o, const layout **out, qz_error *err) {
+    const char *algo = json_string_value(json_object_get(o, "quant_algo"));
+    if ((*out = layout_of_algo(algo)) != NULL) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "ModelOpt that this program does not read yet: file '%s', key 'quant_algo': expected NVFP4, "
                    "W4A16_NVFP4, FP8, FP8_PER_CHANNEL_PER_TOKEN, FP8_PB_WO, MXFP8, MXFP4 or MIXED_PRECISION of these, "

@@ -52,9 +52,7 @@ static bool floats(const qz_scheme_spec *s) {
 }
 /* Not gpt-oss' own MXFP4: it was trained so, and nothing was lost. */
 #define MOST_LOST 1e-3 /* of FP4 blocks */
-static bool is_fp4(qz_deploy k) {
-    return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4;
-}
+static bool is_fp4(qz_deploy k) { return qz_deploy_get(k)->fp4; }
 
 static void names(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *s = x->spec;
@@ -102,21 +100,33 @@ bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted) {
     return t >= QZ_TYPE_COUNT || qz_type_get(t)->kind != QZ_KIND_FLOAT; /* back to floats loses nothing more */
 }
 
+/* MXFP4 experts that GGUF takes as they are. */
+static bool copied(const qz_check_facts *x) {
+    return x->spec->kind == QZ_DEPLOY_MXFP4 && x->scheme && x->scheme->scheme == QZ_SCHEME_GGUF &&
+           qz_type_by_ggml_id((int)qz_ftype_get(x->scheme->ftype)->type) == QZ_TYPE_MXFP4;
+}
+
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *served = x->wanted ? x->wanted : x->spec;
     const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5),
                quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT && !floats(x->scheme) : stored;
     names(x, f);
     if (x->wanted && x->wanted->kind != QZ_DEPLOY_FLOAT &&
-        (x->scheme ? qz_check_requantizes(stored, x->scheme) : stored))
+        (x->scheme ? qz_check_requantizes(stored && !copied(x), x->scheme) : stored))
         qz_check_add(f, "CHK-REQUANT", "", "it is %s%s%s already", qz_deploy_get(x->spec->kind)->title,
                      x->level && x->gguf ? " " : "", x->level && x->gguf ? x->level : "");
     if (quantized && bits_of(x, served) > 0 && bits_of(x, served) < 5.2 && qz_workload_reasons(x->workload))
         qz_check_add(f, "CHK-REASON", "", "%.3g-bit weights for workload '%s'", bits_of(x, served), x->workload);
-    if (is_fp4(served->kind) && !x->block_report)
+    if (is_fp4(served->kind) && x->wanted) { /* nothing is wrong before there are blocks */
+        const qz_pitfall *p = qz_pitfall_get("CHK-FP4");
+        qz_findings_add(f, &(qz_finding){p->code, QZ_FINDING_NOTE, "", NULL, p->fix, p->source},
+                        "%s: its error by block is measured and recorded when it is made",
+                        qz_deploy_get(served->kind)->title);
+    }
+    if (is_fp4(served->kind) && !x->wanted && !x->block_report)
         qz_check_add(f, "CHK-FP4", "", "%s, no per-block error is recorded", qz_deploy_get(served->kind)->title);
     /* blocks far below the tensor's scale lose everything in any model; more than these are a fault */
-    if (is_fp4(served->kind) && x->block_report && x->blocks_lost > MOST_LOST * x->blocks)
+    if (is_fp4(served->kind) && !x->wanted && x->block_report && x->blocks_lost > MOST_LOST * x->blocks)
         qz_check_add(f, "CHK-FP4", "", "%s, %.0f of %.0f blocks lose everything (%.2f %%)",
                      qz_deploy_get(served->kind)->title, x->blocks_lost, x->blocks, 100 * x->blocks_lost / x->blocks);
     /* 8 bits cost next to nothing and halve what decoding reads; training keeps more than the weights */

@@ -59,6 +59,8 @@ qz_status qz_check_files(qz_check_job *j, qz_error *err);
 /* Opens the weights: structure, scales, finite values, float16 range, precision of embeddings and norms. Bounded
  * unless --deep. */
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
+/* Adds to the shape what the opened model holds of fused sets, and their scales. */
+qz_status qz_check_stored_shape(qz_check_job *j, qz_error *err);
 /* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales
  * as far as they are plain floats. */
 qz_status qz_check_headers(qz_check_job *j, qz_error *err);

@@ -1,5 +1,6 @@
 /* What options, shape and format decide without reading a weight. `check` judges its input so, `pick` its own answer:
  * one evaluation, so that neither can say what the other does not. */
+#include "artifacts/gguf_deviations.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "deploy/format_names.h"
@@ -177,6 +178,20 @@ static qz_status memory(qz_check_job *j, qz_level level, qz_error *err) {
     return QZ_OK;
 }
 
+/* What llama.cpp computes otherwise; a manifest knows what its file cannot say. */
+static void deviations(qz_check_job *j) {
+    static const char *const codes[] = {[QZ_DEVIATES_LATER] = "PRE-LATER", [QZ_DEVIATES] = "PRE-GRAPH",
+                                        [QZ_DEVIATES_STOPS] = "PRE-LOADER"};
+    const json_t *told = j->gguf && !j->has_wanted ? json_object_get(j->manifest, "deviations") : NULL;
+    const bool asked = j->target.engine == QZ_RUNTIME_NONE || qz_runtime_is_llama(j->target.engine);
+    if (qz_check_served(j)->kind != QZ_DEPLOY_GGUF || !asked || !j->shape || !j->shape->runs) return;
+    qz_gguf_deviation x;
+    for (size_t i = 0; told ? i < json_array_size(told) : qz_gguf_deviation_at(&j->shape->config, i, &x); i++) {
+        if (told && !qz_gguf_deviation_read(json_array_get(told, i), &x)) continue;
+        qz_check_add(&j->f, codes[x.how], "", "%s%s%s", x.text, *x.size ? ", " : "", x.size);
+    }
+}
+
 qz_status qz_check_judge(qz_check_job *j, qz_error *err) {
     qz_level level = QZ_LEVEL_COUNT;
     QZ_TRY(weigh(j, &level, err));
@@ -187,6 +202,7 @@ qz_status qz_check_judge(qz_check_job *j, qz_error *err) {
                      j->scheme.name);
     if (j->facts.adapter == 0 && j->target.lora && qz_check_served(j)->kind != QZ_DEPLOY_FLOAT) j->facts.adapter = 3;
     qz_check_deployment(&j->facts, &j->f);
+    deviations(j);
     return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"),
                                  &j->deploy, qz_check_served(j), &j->target, &j->f, err);
 }

@@ -1,8 +1,10 @@
+#include "artifacts/gguf_ftypes.h"
 #include "artifacts/open.h"
 #include "artifacts/provenance.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/gguf.h"
 #include "deploy/check_job.h"
 #include <stdio.h>
@@ -80,6 +82,9 @@ static qz_status open_gguf(qz_check_job *j, qz_error *err) {
     j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") || qz_gguf_key(&g, "quantz." QZ_SOURCE_KEY) ||
                           qz_gguf_key(&g, "quantz." QZ_RECIPE_KEY);
     qz_gguf_release(&g);
+    const qz_ftype level = j->facts.level ? qz_ftype_by_name(j->facts.level) : QZ_FTYPE_COUNT;
+    if (level != QZ_FTYPE_COUNT)
+        j->spec.block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(level)->type))->elems;
     return QZ_OK;
 }
 

@@ -177,19 +177,11 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
 }
 
 /* Formats of which others write layouts that are not read here: those are looked at by their headers. */
-static bool of_servers(const qz_check_job *j) {
-    static const qz_deploy kinds[] = {QZ_DEPLOY_FP8,    QZ_DEPLOY_FP8_BLOCK, QZ_DEPLOY_CT_INT, QZ_DEPLOY_CT_W8A8,
-                                      QZ_DEPLOY_NVFP4,  QZ_DEPLOY_CT_MXFP4,  QZ_DEPLOY_MXFP8, QZ_DEPLOY_MODELOPT_FP8,
-                                      QZ_DEPLOY_MODELOPT_FP4};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (j->spec.kind == kinds[i]) return true;
-    return false;
-}
+static bool of_servers(const qz_check_job *j) { return qz_deploy_get(j->spec.kind)->opened == QZ_OPENS_SOME; }
 
 /* Formats and families that qz_artifact_open knows. */
 static bool readable(const qz_check_job *j) {
-    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ ||
-                              j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || of_servers(j));
+    return j->shape->runs && qz_deploy_get(j->spec.kind)->opened != QZ_OPENS_NONE;
 }
 
 /* Scales of one number, as the files hold them (qz_artifact_open has spread them over rows or blocks by now). */
@@ -199,6 +191,13 @@ static qz_status fused_scales(qz_check_job *j, qz_error *err) {
     if (st == QZ_OK) st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_st_dir_release(&d);
     return st;
+}
+
+/* GGUF engines fuse nothing. */
+qz_status qz_check_stored_shape(qz_check_job *j, qz_error *err) {
+    if (j->spec.kind == QZ_DEPLOY_GGUF || j->spec.kind == QZ_DEPLOY_FLOAT) return QZ_OK;
+    QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));
+    return j->folder ? fused_scales(j, err) : QZ_OK;
 }
 
 /* A manifest that names no file of weights vouches for none. */
@@ -241,12 +240,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     }
     check_leftovers(j);
     check_precision(j);
-    /* fused sets as stored; GGUF engines fuse nothing */
-    if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) {
-        QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));
-        j->deploy.dtype = j->dtype;
-        if (j->folder) QZ_TRY(fused_scales(j, err));
-    }
+    QZ_TRY(qz_check_stored_shape(j, err));
     QZ_TRY(scan(j, err));
     /* hashes that agree with the manifest say more than any statistics */
     const bool hashed = j->manifest && !j->o.quick && weights_listed(j);

@@ -9,13 +9,19 @@ static const qz_runtime_info engines[QZ_RUNTIME_COUNT] = {
 #include "deploy/engines.def"
 };
 static const qz_deploy_info kinds[QZ_DEPLOY_COUNT] = {
-#define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract) \
-    [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract},
+#define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract, opened, fp4) \
+    [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract, QZ_OPENS_##opened, fp4},
 #include "deploy/engines.def"
 };
 static const qz_loads loads[] = {
 #define QZ_LOADS(kind, engine, how, cc, native, note) \
     {QZ_DEPLOY_##kind, QZ_RUNTIME_##engine, QZ_##how, cc, native, note},
+#include "deploy/engines.def"
+};
+/* Of kinds without a row; of others an empty note. */
+static const struct { qz_loads loads; bool sure; } own_only[QZ_RUNTIME_COUNT] = {
+#define QZ_READS_ONLY(engine, sure, note) \
+    [QZ_RUNTIME_##engine] = {{QZ_DEPLOY_UNKNOWN, QZ_RUNTIME_##engine, QZ_REFUSES, 0, 0, note}, sure},
 #include "deploy/engines.def"
 };
 
@@ -25,8 +31,9 @@ const qz_deploy_info *qz_deploy_get(qz_deploy d) { return d < QZ_DEPLOY_COUNT ? 
 const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e) {
     for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++)
         if (loads[i].kind == d && loads[i].engine == e) return &loads[i];
-    return NULL;
+    return e < QZ_RUNTIME_COUNT && own_only[e].loads.note ? &own_only[e].loads : NULL;
 }
+bool qz_runtime_sure(qz_runtime e) { return e < QZ_RUNTIME_COUNT && (engines[e].confirmed || own_only[e].sure); }
 
 qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err) {
     qz_near near = {.word = name};
@@ -76,6 +83,9 @@ const char *qz_runtime_kv(qz_runtime e, const char *type) {
     for (qz_piece p; list && qz_list_next(&list, &p);)
         if (qz_piece_is(p, type)) return type;
     return NULL;
+}
+bool qz_runtime_is_llama(qz_runtime e) {
+    return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO;
 }
 bool qz_runtime_launches(qz_runtime e) {
     return e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG || e == QZ_RUNTIME_TRANSFORMERS ||

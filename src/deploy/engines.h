@@ -27,12 +27,15 @@ typedef struct {
     const char *source;
 } qz_runtime_info;
 
+typedef enum { QZ_OPENS_NONE, QZ_OPENS_SOME, QZ_OPENS_ALL } qz_opens; /* some: others write more layouts */
 typedef struct {
     const char *name, *title;
     unsigned bits;          /* 0: several */
     bool grouped;
     const char *groups;     /* group sizes that a writer may offer, best first: "128,64,32,-1" */
     const char *contract;   /* "W4A16" */
+    qz_opens opened;        /* by this program */
+    bool fp4;               /* blocks of 4-bit floats that were rounded from 16 bits */
 } qz_deploy_info;
 
 typedef enum { QZ_RUNS, QZ_DEQUANTIZES, QZ_REFUSES } qz_loading;
@@ -46,7 +49,10 @@ typedef struct {
 
 const qz_runtime_info *qz_runtime_get(qz_runtime e);   /* NULL for QZ_RUNTIME_NONE */
 const qz_deploy_info *qz_deploy_get(qz_deploy d);
+/* NULL: unknown. Of engines with a container of their own all that has no row is refused. */
 const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e);
+/* What it refuses it refuses for sure: read in source, or by its own file format. */
+bool qz_runtime_sure(qz_runtime e);
 /* Case-insensitive; QZ_EUSAGE offers the nearest name. */
 qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err);
 /* QZ_DEPLOY_COUNT if there is no such kind. */
@@ -56,6 +62,8 @@ const char *qz_runtime_kv_types(qz_runtime e);
 /* What the engine calls a type of plan's ("fp8" is SGLang's "fp8_e4m3"); a spelling of its own is returned as it is.
  * NULL: it has none, or its types are not known. */
 const char *qz_runtime_kv(qz_runtime e, const char *type);
+/* llama.cpp, and what runs models through it. */
+bool qz_runtime_is_llama(qz_runtime e);
 /* Engines that `explain launch` has a line for. */
 bool qz_runtime_launches(qz_runtime e);
 /* "vLLM 0.33.0 (2026-11-21)" */

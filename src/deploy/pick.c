@@ -81,9 +81,6 @@ static unsigned hardware_class(const qz_hardware *h) {
            : strcmp(h->vendor, "amd") == 0  ? HARDWARE_AMD
                                             : HARDWARE_OTHER;
 }
-static bool is_llama(qz_runtime e) {
-    return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO;
-}
 static bool is_card(unsigned hardware) {
     return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER;
 }
@@ -93,7 +90,7 @@ void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double percent, dou
     *overhead = 0;
     if (percent >= 0) return;
     const unsigned hardware = hardware_class(h);
-    const budget *b = &budgets[is_card(hardware) && is_llama(engine) ? HARDWARE_OTHER : hardware];
+    const budget *b = &budgets[is_card(hardware) && qz_runtime_is_llama(engine) ? HARDWARE_OTHER : hardware];
     *reserve = b->share;
     *overhead = b->bytes;
 }
@@ -108,6 +105,13 @@ uint64_t qz_pick_system_usable(uint64_t bytes) { /* as a CPU's row */
     const budget *b = &budgets[HARDWARE_CPU];
     const double usable = (double)bytes * (1 - b->share) - b->bytes;
     return usable > 0 ? (uint64_t)usable : 0;
+}
+
+static qz_deploy stored_kind(const picking *j) {
+    qz_deploy_spec s;
+    if (j->q->stored) return j->q->stored->kind;
+    qz_check_stored(j->q->shape->released, &s);
+    return s.kind;
 }
 
 static void set_budget(picking *j) {
@@ -215,6 +219,7 @@ static bool words_hold(const picking *j, const qz_pick_row *r) {
         j->out->loras < r->loras_min || j->out->ctx < r->ctx_min)
         return false;
     if (billions < r->billions_min || (r->billions_max > 0 && billions >= r->billions_max)) return false;
+    if (r->kinds && !(r->kinds & 1u << stored_kind(j))) return false;
     return flag_holds(r->released, q->shape->released[0] != 0) && flag_holds(r->given, j->given) &&
            flag_holds(r->beyond, j->out->ctx > q->shape->max_position) &&
            flag_holds(r->adapter, j->out->loras > 0 || j->workload == WORKLOAD_ADAPTERS) &&
@@ -394,7 +399,7 @@ static qz_status choose_level(picking *j, const qz_pick_row *r) {
 static void released_engine(picking *j) {
     static const qz_runtime order[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP,
                                        QZ_RUNTIME_TRANSFORMERS};
-    const qz_deploy kind = qz_deploy_of_level(j->q->shape->released);
+    const qz_deploy kind = stored_kind(j);
     const qz_loads *usual = qz_loads_get(kind, j->engine);
     const bool card = is_card(j->hardware);
     for (size_t i = 0; (usual == NULL || usual->how != QZ_RUNS) && i < sizeof order / sizeof order[0]; i++) {
@@ -578,7 +583,7 @@ static qz_status deploy_text(picking *j) {
 /* What the memory holds of the request's context, when the request itself is refused. */
 static qz_status refusal_figures(picking *j, const qz_pick_row *refused) {
     qz_pick_answer *o = j->out;
-    const bool llama = is_llama(j->engine);
+    const bool llama = qz_runtime_is_llama(j->engine);
     qz_memory_query q = query(j, QZ_LEVEL_AWQ_G128, QZ_KV_FP8, o->users);
     if (llama) q.level = QZ_LEVEL_GGUF_Q4_K_M, q.kv = (qz_kv_types){QZ_KV_Q8_0, QZ_KV_Q8_0};
     if (qz_memory_max_ctx(&q, &o->max_ctx, &(qz_error){0}) != QZ_OK) o->max_ctx = 0;

@@ -37,6 +37,7 @@ typedef struct {
     int released, given;               /* 1: must hold, -1: must not (released quantized; engine given by the user) */
     int beyond, adapter, offloaded, detected, gpus; /* context beyond the native one; LoRA; layers in system
                                                      * memory; gpus: 1 = more than one */
+    unsigned kinds;                    /* of what is stored: bits of qz_deploy */
     const char *fits, *fails;
     const char *as_fast;               /* "A B": a step with A takes at most 5 % longer than with B */
     const char *operations;            /* computing with those weights takes longer than reading them

@@ -73,9 +73,11 @@ typedef struct {
 qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out,
                              qz_error *err);
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
-/* As config, and per linear what the file really holds (fused sets). */
+/* Adds to a shape of that model what the file really holds (fused sets). */
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
 
+/* Is it linear k of a layer, by the name of its kind or of its tensor? */
+bool qz_deploy_linear_is(const qz_deploy_linear *l, const qz_model *m, size_t layer, size_t k, qz_arena *a);
 /* Adds to a shape the scalar scales that differ inside fused sets of a folder, whatever its format: headers and
  * scalars are read. */
 qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_shape *shape, qz_error *err);

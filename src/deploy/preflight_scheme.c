@@ -1,4 +1,5 @@
 #include "deploy/preflight_scheme.h"
+#include "artifacts/gguf_deviations.h"
 #include "artifacts/gguf_ftypes.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
@@ -90,12 +91,10 @@ static qz_status one_setting(flight *flown, const qz_deploy_shape *s, const qz_d
  * those linears. */
 typedef struct { qz_code_setting setting; unsigned linears; } modules;
 
-static bool has_setting(const qz_model *m, const modules *x, const char *name) {
-    qz_site site;
+static bool has_setting(const qz_model *m, const modules *x, const qz_deploy_linear *linear, qz_arena *a) {
     for (size_t layer = 0; layer < m->config.layers; layer++)
         for (size_t k = 0; k < QZ_LINEARS; k++)
-            if (x->linears & 1u << k && qz_site_of(&m->config, layer, k, &site) && strcmp(name, site.name) == 0)
-                return true;
+            if (x->linears & 1u << k && qz_deploy_linear_is(linear, m, layer, k, a)) return true;
     return false;
 }
 
@@ -108,7 +107,7 @@ static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_d
     out->shape.linears = qz_arena_calloc(a, s->n + 1, sizeof *out->shape.linears);
     if (out->shape.linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     for (size_t i = 0; i < s->n; i++)
-        if (has_setting(m, x, s->linears[i].name)) out->shape.linears[out->shape.n++] = s->linears[i];
+        if (has_setting(m, x, &s->linears[i], a)) out->shape.linears[out->shape.n++] = s->linears[i];
     out->spec.bits = x->setting.bits;
     out->spec.group_size = qz_group_written(x->setting.group_size);
     out->spec.sym = x->setting.sym;
@@ -202,6 +201,17 @@ void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *
                 m->container, m->encoding, bits / (double)qz_config_parameters(&m->config), p->fix);
 }
 
+/* What its loader cannot take is refused; what it computes otherwise is a note of the plan. */
+static qz_status loads_graph(const qz_model *m, const char *scheme, const qz_target *t, qz_error *err) {
+    qz_gguf_deviation x;
+    char label[64];
+    for (size_t i = 0; qz_gguf_deviation_at(&m->config, i, &x); i++)
+        if (x.how == QZ_DEVIATES_STOPS)
+            return qz_fail(err, QZ_EUNSUPPORTED, "'%s' is refused before any work for %s: PRE-LOADER: %s; %s", scheme,
+                           qz_runtime_label(t->engine, label), x.text, qz_pitfall_get("PRE-LOADER")->fix);
+    return QZ_OK;
+}
+
 qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_model *m, const qz_scheme_spec *scheme,
                               qz_error *err) {
     qz_arena a = {0};
@@ -211,6 +221,8 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_
     qz_deploy_spec_scheme(scheme, &spec);
     qz_status st = qz_target_parse(o, &t, err);
     if (st == QZ_OK) st = qz_deploy_shape_config(&m->config, &a, &s, err);
+    if (st == QZ_OK && spec.kind == QZ_DEPLOY_GGUF && qz_runtime_is_llama(t.engine))
+        st = loads_graph(m, scheme->name, &t, err);
     if (st == QZ_OK) st = all_settings(&(flight){run, &t, &a, 8}, m, scheme, &s, &spec, err);
     qz_arena_release(&a);
     if (st == QZ_OK) qz_preflight_requant(run, m, scheme);

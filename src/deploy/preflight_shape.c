@@ -131,15 +131,40 @@ static bool same_codes(const qz_coded *a, const qz_coded *b) {
     return x.bits == y.bits && x.group == y.group;
 }
 
+/* As qz_deploy_shape_of names it: "…layers.3.mlp.experts.7.up_proj.weight" is "mlp.experts.*.up_proj". */
+static const char *listed_name(const qz_tensor_view *t, qz_arena *a) {
+    const char *name = short_name(t->name, a), *mark = ".experts.", *at = name ? strstr(name, mark) : NULL;
+    if (at == NULL) return name;
+    at += strlen(mark);
+    const size_t digits = strspn(at, "0123456789");
+    return digits ? qz_arena_printf(a, "%.*s*%s", (int)(at - name), name, at + digits) : name;
+}
+
+static const qz_tensor_view *held_at(const qz_model *m, size_t layer, size_t k) {
+    return m->blocks[layer].linear[k] ? m->blocks[layer].linear[k]
+           : m->blocks[layer].expert[k] ? m->blocks[layer].expert[k][0]
+                                        : NULL;
+}
+bool qz_deploy_linear_is(const qz_deploy_linear *l, const qz_model *m, size_t layer, size_t k, qz_arena *a) {
+    qz_site s;
+    if (!qz_site_of(&m->config, layer, k, &s)) return false;
+    if (strcmp(l->name, s.name) == 0) return true;
+    const qz_tensor_view *t = held_at(m, layer, k);
+    const char *name = t ? listed_name(t, a) : NULL;
+    return name && strcmp(l->name, name) == 0;
+}
+
 /* Of linears that engines load as one matrix: those that a file stores otherwise than the first. */
 static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out,
                           qz_error *err) {
     const qz_tensor_view *first = m->blocks[layer].linear[in->first], *t;
+    const char *name;
     for (size_t l = in->first + 1; in->fused && first && l < in->first + in->n; l++) {
         qz_site s;
         qz_deploy_linear *d = NULL;
         if (!qz_site_of(&m->config, layer, l, &s) || (t = m->blocks[layer].linear[l]) == NULL) continue;
-        d = find(out, s.name); /* not listed: a dense layer's beside experts */
+        if ((name = listed_name(t, arena)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+        d = find(out, name);
         if (d == NULL || d->odd || (t->type == first->type && same_codes(t->coded, first->coded))) continue;
         d->odd = qz_arena_strdup(arena, t->name);
         d->scheme = stored_as(t, arena);
@@ -151,7 +176,6 @@ static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, q
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
     qz_input_widths w;
     qz_input_widths_of(&m->config, &w);
-    QZ_TRY(qz_deploy_shape_config(&m->config, arena, out, err));
     for (size_t layer = 0; layer < m->config.layers; layer++)
         for (size_t s = 0; s < qz_stages(&w, layer); s++) {
             const qz_input in = qz_stage_input(&w, layer, s);
@@ -271,6 +295,7 @@ static void spec_ct(const json_t *q, qz_deploy_spec *o) {
     bool is_float = type && strcmp(type, "float") == 0;
     if (format && strncmp(format, "nvfp4", 5) == 0) o->kind = QZ_DEPLOY_NVFP4;
     else if (format && strncmp(format, "mxfp4", 5) == 0) o->kind = QZ_DEPLOY_CT_MXFP4;
+    else if (format && strncmp(format, "mxfp6", 5) == 0) o->kind = QZ_DEPLOY_CT_MXFP6;
     else if (format && strncmp(format, "mxfp8", 5) == 0) o->kind = QZ_DEPLOY_MXFP8;
     else if (is_float && o->bits == 8)
         o->kind = strategy && strcmp(strategy, "block") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_FP8;
@@ -320,6 +345,12 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
     QZ_TRY(qz_json_bool(q, "load_in_4bit", name, &four, err));
     QZ_TRY(qz_json_bool(q, "load_in_8bit", name, &eight, err));
     o->kind = qz_deploy_of_method(o->method);
+    const char *family = qz_folder_method(&(qz_folder_config){.q = q});
+    if (family && strcmp(family, QZ_FOLDER_MODELOPT) == 0) {
+        const char *algo = json_string_value(json_object_get(q, "quant_algo")),
+                   *scheme = qz_folder_modelopt_scheme(algo);
+        if (algo) o->kind = scheme ? qz_deploy_of_level(scheme) : QZ_DEPLOY_UNKNOWN;
+    }
     if (four || eight) o->kind = QZ_DEPLOY_BNB; /* wins even without quant_method */
     else if (qz_folder_bnb_off(q)) o->kind = QZ_DEPLOY_FLOAT;
     else if (o->method[0] == 0 && json_object_get(q, "q_group_size")) o->kind = QZ_DEPLOY_AWQ; /* AutoAWQ's own file */
@@ -345,11 +376,6 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
             o->block_cols = (unsigned)c;
         }
         break;
-    case QZ_DEPLOY_MODELOPT_FP8: {
-        const char *algo = json_string_value(json_object_get(q, "quant_algo"));
-        if (algo && strcasecmp(algo, "NVFP4") == 0) o->kind = QZ_DEPLOY_MODELOPT_FP4;
-        break;
-    }
     default: break;
     }
     if (o->bits == 0) o->bits = qz_deploy_get(o->kind)->bits;

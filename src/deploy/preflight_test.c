@@ -47,7 +47,10 @@ static const row rows[] = {
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(VLLM, 1), QZ_FINDING_ERROR}, /* R22: gone since 0.24 */
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_BNB, .bits = 4}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-LOAD", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(LLAMA_CPP, 1), 0},
-    {"PRE-LOAD", false, &llama8b, AWQ128, ON(LLAMA_CPP, 1), QZ_FINDING_WARN}, /* documentation level only: a warning */
+    {"PRE-LOAD", false, &llama8b, AWQ128, ON(LLAMA_CPP, 1), QZ_FINDING_ERROR}, /* reads GGUF only */
+    {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_MODELOPT_FP4, .bits = 4}, ON(LM_STUDIO, 1), QZ_FINDING_ERROR},
+    {"PRE-LOAD", false, &llama8b, AWQ128, ON(MLX, 1), QZ_FINDING_WARN}, /* documentation level only: a warning */
+    {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_MODELOPT_MXFP4, .bits = 4}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_MLX}, ON(SGLANG, 1), QZ_FINDING_NOTE}, /* no row: unknown */
     {"PRE-GPU", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .host = "laptop-16gb"}, QZ_FINDING_ERROR},
     {"PRE-GPU", false, &llama8b, {.kind = QZ_DEPLOY_FLOAT}, {.engine = QZ_RUNTIME_TGI, .host = "a"}, QZ_FINDING_ERROR},
@@ -417,6 +420,9 @@ static void specs_of_configs(void **state) {
          "\"input_activations\":{\"num_bits\":8}}}}}", QZ_DEPLOY_CT_W8A8, 8, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"NVFP4\"}}", QZ_DEPLOY_MODELOPT_FP4,
          4, 0, true, false},
+        {"{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"mxfp4\"}}", QZ_DEPLOY_MODELOPT_MXFP4,
+         4, 0, true, false},
+        {"{\"quantization_config\":{\"quant_algo\":\"MIXED_PRECISION\"}}", QZ_DEPLOY_MODELOPT_MIXED, 0, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"quip\"}}", QZ_DEPLOY_UNKNOWN, 0, 0, true, false},
         {"{\"text_config\":{\"quantization_config\":{\"quant_method\":\"fp8\"}}}", QZ_DEPLOY_FP8, 8, 0, true, false},
     };

@@ -62,7 +62,7 @@ static void test_LOADS(const rule_check *j, const rule *r) {
         report(j, r, QZ_FINDING_NOTE, "", "whether %s loads %s is unknown here: try it before you rely on it", where(j),
                title);
     else if (l->how == QZ_REFUSES)
-        report(j, r, qz_runtime_get(j->t->engine)->confirmed ? QZ_FINDING_ERROR : QZ_FINDING_WARN, "",
+        report(j, r, qz_runtime_sure(j->t->engine) ? QZ_FINDING_ERROR : QZ_FINDING_WARN, "",
                "%s does not load %s%s%s", where(j), title, *l->note ? ": " : "", l->note);
 }
 static void test_NO_GPU(const rule_check *j, const rule *r) {

@@ -18,14 +18,6 @@
 
 enum { CONFIG_LIMIT = 16 << 20 };
 
-static qz_deploy kind_of(const qz_model *m) {
-    if (strncmp(m->container, "gguf", 4) == 0) return QZ_DEPLOY_GGUF;
-    if (strcmp(m->container, "safetensors") == 0) return QZ_DEPLOY_FLOAT;
-    const qz_deploy kind = m->scheme ? qz_deploy_by_name(m->scheme) : QZ_DEPLOY_COUNT;
-    if (kind != QZ_DEPLOY_COUNT) return kind;
-    return QZ_DEPLOY_UNKNOWN;
-}
-
 typedef struct {
     qz_explained *x;
     const qz_source *s;
@@ -63,11 +55,13 @@ static qz_status judge(launch *l, qz_runtime e, bool *refused, qz_error *err) {
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     *j = (qz_check_job){.run = l->x->run, .f.arena = &l->x->arena, .root = l->config, .shape = l->shape,
                         .dtype = dtype_of(l), .spec = l->spec, .weight_files = l->s->model->file_bytes,
+                        .path = l->path, .folder = l->config != NULL,
                         .gguf = l->kind == QZ_DEPLOY_GGUF, .model = l->s->model, .card = l->hardware,
                         .o = {.target = {.engine = qz_runtime_get(e)->name, .cc = r->cc, .kv = r->kv, .tp = r->tp},
                               .contexts = r->contexts, .users = r->users, .dtype = dtype_of(l), .reserve = -1}};
     qz_status st = qz_check_target(j, err);
     if (st == QZ_OK) st = qz_check_settle(j, err);
+    if (st == QZ_OK) st = qz_check_stored_shape(j, err);
     j->facts.artifact = false; /* what files say besides is no matter of the line */
     if (st == QZ_OK) st = qz_check_judge(j, err);
     *refused = false;
@@ -232,12 +226,13 @@ static qz_status local(launch *l, qz_error *err) {
 static qz_status read_spec(launch *l, qz_error *err) {
     char *config = qz_path_is_dir(l->path) ? qz_path_join(l->path, "config.json") : NULL;
     qz_status st = QZ_OK;
-    l->spec = (qz_deploy_spec){.kind = l->kind, .sym = true, .zero_point = true};
+    l->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
     if (config) {
         st = qz_json_load(config, CONFIG_LIMIT, &l->config, err);
         if (st == QZ_OK) st = qz_deploy_spec_json(l->config, config, &l->spec, err);
     }
     qz_free(config);
+    l->kind = l->spec.kind;
     return st == QZ_OK ? qz_shape_from_model(l->s->model, l->s->name, &l->shape, err) : st;
 }
 
@@ -276,7 +271,7 @@ qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_source s = {0};
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_unread_json(&s.model->config.keys, "", &(qz_json_writer){.out = &x->unread, .comma = true});
-    launch l = {.x = x, .s = &s, .path = path, .word = shell_word(path, &x->arena), .kind = kind_of(s.model)};
+    launch l = {.x = x, .s = &s, .path = path, .word = shell_word(path, &x->arena)};
     qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
     qz_explain_line(x, "\nquantz");
     qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", l.word);

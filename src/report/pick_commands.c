@@ -14,15 +14,11 @@ bool qz_pick_writes(const qz_pick_page *x, qz_level level) {
 
 /* Kinds of folders and files that this program opens, so that it can say how to launch them. */
 static bool opens(const qz_pick_page *x) {
-    static const qz_deploy kinds[] = {QZ_DEPLOY_FLOAT, QZ_DEPLOY_GGUF, QZ_DEPLOY_AWQ, QZ_DEPLOY_GPTQ, QZ_DEPLOY_BNB,
-                                      QZ_DEPLOY_FP8, QZ_DEPLOY_FP8_BLOCK};
     const qz_pick_answer *a = x->answer;
     const qz_deploy kind = a->level != QZ_LEVEL_COUNT ? qz_deploy_of_level(qz_level_get(a->level)->name)
                            : strcmp(x->shape->released, "gguf") == 0 ? QZ_DEPLOY_GGUF
                                                                      : qz_deploy_of_method(x->shape->released);
-    bool yes = false;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) yes |= kinds[i] == kind;
-    return yes && x->shape->runs && strcmp(a->workload, "training") != 0;
+    return qz_deploy_get(kind)->opened != QZ_OPENS_NONE && x->shape->runs && strcmp(a->workload, "training") != 0;
 }
 
 static void option(qz_str *s, const char *name, const char *value) {
