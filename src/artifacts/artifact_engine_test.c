@@ -39,10 +39,11 @@ static float *logits_by(const char *path, qz_arith arith, size_t *vocab) {
 
 static float *logits(const char *path, size_t *vocab) { return logits_by(path, QZ_ARITH_EXACT, vocab); }
 
-/* Nothing may be left unsaid, except widths that are no multiple of 64 in bitsandbytes. */
+/* Nothing may be left unsaid, except widths that are no multiple of 64 in bitsandbytes, and key and value heads of two
+ * widths, which llama.cpp does not load. */
 static void write_noted(const char *source, const char *floats, const char *scheme, const char *path) {
     size_t notes = convert_to(source, floats, scheme, path);
-    assert_true(notes == 0 || strncmp(scheme, "bnb", 3) == 0);
+    assert_true(notes == 0 || strncmp(scheme, "bnb", 3) == 0 || (notes == 1 && strstr(source, "/qwen3_5")));
 }
 
 static void same_logits(const char *source) {

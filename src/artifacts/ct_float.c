@@ -159,7 +159,7 @@ static qz_status described(const qz_ct_setting *s, qz_model *m, qz_error *err) {
 }
 static qz_status describe_fp8(const qz_ct_setting *s, qz_model *m, qz_error *err) {
     m->scheme = in_blocks(s) ? "fp8:block" : "fp8";
-    m->encoding = in_blocks(s) ? "FP8 128x128" : "FP8 rows";
+    m->encoding = in_blocks(s) ? "FP8 128x128" : s->weights.strategy == QZ_CT_TENSOR ? "FP8 tensor" : "FP8 rows";
     return described(s, m, err);
 }
 static qz_status describe_mx(const qz_ct_setting *s, qz_model *m, qz_error *err) {

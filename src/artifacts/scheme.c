@@ -109,6 +109,21 @@ static qz_status unknown(const char *text, qz_error *err) {
                    *best ? "nearest known is '" : "none is like it", best, *best ? "'" : "");
 }
 
+qz_status qz_scheme_one_of(const char *level, qz_error *err) {
+    char word[64], all[256] = "";
+    size_t n = 0, at = 0;
+    if (strchr(level, ':')) return QZ_OK;
+    (void)snprintf(word, sizeof word, "%.*s", (int)qz_min_size(strcspn(level, "+"), sizeof word - 1), level);
+    for (int s = 0; s < QZ_SCHEME_COUNT; s++)
+        for (size_t i = 0; all_ops[s]->level(i) && at < sizeof all - 64; i++) {
+            if (strcasecmp(all_ops[s]->level(i), word) != 0) continue;
+            at += (size_t)snprintf(all + at, sizeof all - at, "%s%s:%s", n++ ? ", " : "", infos[s].name,
+                                   all_ops[s]->level(i));
+        }
+    if (n < 2) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "'%s' is a level of several schemes: expected one of %s", level, all);
+}
+
 /* The scheme is known: its own levels are what was meant. */
 static qz_status unknown_level(int s, const char *text, const char *level, qz_error *err) {
     enum { SHOWN = 8 };
@@ -160,6 +175,7 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
         return unknown_level(s, text, level ? level : "", err);
     }
     if (!level && is_gone(buf, err)) return QZ_EUSAGE;
+    if (!level) QZ_TRY(qz_scheme_one_of(buf, err));
     if (!level && qz_ftype_by_name(buf) != QZ_FTYPE_COUNT)
         return parse(QZ_SCHEME_GGUF, buf, flags ? flags : "", out, err);
     return unknown(text, err);

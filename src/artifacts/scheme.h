@@ -59,6 +59,8 @@ typedef struct {
 /* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the
  * nearest known. */
 qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
+/* QZ_EUSAGE with the choices if a bare level ("nvfp4") is one of several schemes; QZ_OK for all else. */
+qz_status qz_scheme_one_of(const char *level, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);
 /* Does the file, of whatever level of its modules, hold scales of inputs? */

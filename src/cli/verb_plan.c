@@ -9,8 +9,9 @@ static const qz_option options[] = {
     {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "LIST", NULL, 0, 0,
      "tokens of context; a list (4k,32k) makes a table (default: 4096 or what the model has)"},
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "LIST", "1", 0, 0, "sequences at a time; a list makes a table"},
-    {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", "f16", 0, 0,
-     "KV cache: f16, bf16, fp8, q8_0, q4_0 …; K/V apart as q8_0/q4_0"},
+    {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", NULL, 0, 0,
+     "KV cache: f16, bf16, fp8, q8_0, q4_0 …; K/V apart as q8_0/q4_0 (default f16; fp8 where an artifact has scales "
+     "of its cache)"},
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
      "device to fit: h100, rtx-4090, mac-m2-16gb …; 'list' shows all"},
     {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0,

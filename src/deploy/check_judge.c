@@ -41,6 +41,7 @@ static qz_status read_wanted(qz_check_job *j, qz_error *err) {
         qz_deploy_spec_scheme(&j->scheme, &j->wanted);
         return QZ_OK;
     }
+    QZ_TRY(qz_scheme_one_of(j->o.to, &(qz_error){0})); /* has been said */
     if (qz_level_parse(j->o.to, &level, &(qz_error){0}) != QZ_OK) return err->code;
     *err = (qz_error){0};
     if (qz_level_scheme(level)) {
@@ -143,7 +144,7 @@ static qz_status memory(qz_check_job *j, qz_level level, qz_error *err) {
     qz_check_facts *x = &j->facts;
     qz_kv_types types = {QZ_KV_F16, QZ_KV_F16};
     qz_memory m;
-    const char *kv = o->target.kv;
+    const char *kv = o->target.kv ? o->target.kv : qz_deploy_cache(qz_check_served(j));
     /* engine spellings: fp8_e4m3, bfloat16 */
     if (kv && qz_kv_types_parse(kv, &types, &(qz_error){0}) != QZ_OK)
         types.k = types.v = strncmp(kv, "fp8", 3) == 0    ? QZ_KV_FP8

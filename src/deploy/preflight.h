@@ -106,6 +106,8 @@ void qz_deploy_spec_level(const char *name, qz_level level, qz_deploy_spec *out)
 qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_spec *out, qz_error *err);
 /* The same for a quantize_config.json, quant_config.json object. */
 qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spec *out, qz_error *err);
+/* Type of the KV cache that the artifact has scales for: "fp8"; NULL: none that engines read. */
+const char *qz_deploy_cache(const qz_deploy_spec *s);
 /* "gptq, 4 bits, group 128, symmetric" */
 const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]);
 

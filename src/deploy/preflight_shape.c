@@ -201,6 +201,8 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     if (out->bits == 0) out->bits = k->bits;
     if (out->kind == QZ_DEPLOY_GGUF)
         out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
+    if (s->kv)
+        (void)snprintf(out->kv_scheme, sizeof out->kv_scheme, s->kv == QZ_KV_SCALES_HEAD ? "attn_head" : "tensor");
     out->act_order = s->act_order;
     out->lm_head = s->lm_head;
     out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;
@@ -349,6 +351,9 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
     if (family && strcmp(family, QZ_FOLDER_MODELOPT) == 0) {
         const char *algo = json_string_value(json_object_get(q, "quant_algo")),
                    *scheme = qz_folder_modelopt_scheme(algo);
+        const char *cache = json_string_value(json_object_get(q, "kv_cache_quant_algo"));
+        if (cache)
+            (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, strcasecmp(cache, "FP8") == 0 ? "tensor" : "unsupported");
         if (algo) o->kind = scheme ? qz_deploy_of_level(scheme) : QZ_DEPLOY_UNKNOWN;
     }
     if (four || eight) o->kind = QZ_DEPLOY_BNB; /* wins even without quant_method */
@@ -390,6 +395,10 @@ qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_sp
     if (!qz_json_empty(q)) return qz_deploy_spec_object(q, name, o, err);
     *o = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
     return QZ_OK;
+}
+
+const char *qz_deploy_cache(const qz_deploy_spec *s) {
+    return s->kv_scheme[0] && strcmp(s->kv_scheme, "unsupported") != 0 ? "fp8" : NULL;
 }
 
 const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]) {

@@ -126,11 +126,12 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
         qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests",
                       (unsigned long long)l->users);
     if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
-    const char *called = r->kv ? qz_runtime_kv(e, r->kv) : NULL;
+    const char *own = r->kv ? NULL : qz_deploy_cache(&l->spec), *kv = r->kv ? r->kv : own,
+               *called = kv ? qz_runtime_kv(e, kv) : NULL;
     const bool sixteen = r->kv && l->kv.k == l->kv.v && (l->kv.k == QZ_KV_F16 || l->kv.k == QZ_KV_BF16);
     if (sixteen && strcmp(dtype_of(l), "float16") == 0 && l->kv.k == QZ_KV_BF16)
         qz_explain_say(l->x, "  the KV cache has the type that it runs in, float16, in place of bf16");
-    if (r->kv == NULL || sixteen) return; /* 16 bits: the type that it runs in */
+    if (kv == NULL || sixteen) return; /* 16 bits: the type that it runs in */
     if (called) qz_str_printf(out, " --kv-cache-dtype %s", called);
 }
 

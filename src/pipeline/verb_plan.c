@@ -1,3 +1,4 @@
+#include "deploy/check_job.h"
 #include "deploy/pick.h"
 #include "artifacts/artifact.h"
 #include "base/size.h"
@@ -145,7 +146,7 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
     v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .devices = r->tp,
                              .imatrix = r->imatrix != NULL};
-    QZ_TRY(qz_kv_types_parse(r->kv, &v->q.kv, err));
+    QZ_TRY(qz_kv_types_parse(r->kv ? r->kv : "f16", &v->q.kv, err));
     if (v->hw) v->q.capacity = qz_hardware_bytes(v->hw);
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &v->q.capacity, err));
     if (r->memory && v->q.capacity == 0)
@@ -160,6 +161,19 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
                        r->offload ? " or --memory SIZE" : "");
     if (r->speed && !v->hw) return qz_fail(err, QZ_EUSAGE, "--speed needs a bandwidth: give --hardware NAME");
     return QZ_OK;
+}
+
+/* Servers run the cache that the folder's scales are for. */
+static qz_status own_cache(qz_plan_view *v, const char *path, qz_error *err) {
+    json_t *root = NULL;
+    qz_deploy_spec spec;
+    const char *dtype;
+    if (v->operand.kind != QZ_OPERAND_FOLDER && v->operand.kind != QZ_OPERAND_CONFIG) return QZ_OK;
+    qz_status st = qz_check_config(path, &v->arena, &root, &spec, &dtype, err);
+    const char *kv = st == QZ_OK ? qz_deploy_cache(&spec) : NULL;
+    if (kv) st = qz_kv_types_parse(kv, &v->q.kv, err);
+    json_decref(root);
+    return st;
 }
 
 static qz_status print(qz_run *run, const qz_request *r, qz_plan_view *v, qz_str *out, qz_error *err) {
@@ -197,6 +211,7 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_operand_open(run, r->operands[0], QZ_OPEN_WEIGHTS, &v.operand, &why);
         v.q.shape = v.shape = v.operand.shape;
         if (st == QZ_OK && !r->contexts && v.shape) v.contexts[0] = v.q.ctx = qz_shape_default_ctx(v.shape);
+        if (st == QZ_OK && r->kv == NULL) st = own_cache(&v, r->operands[0], err);
         v.opened = v.operand.source.model != NULL;
         v.dir = v.operand.kind == QZ_OPERAND_FOLDER ? r->operands[0] : NULL;
         if (st == QZ_OK) st = print(run, r, &v, &out, err);

@@ -120,6 +120,7 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
     if (p->not_run) qz_jw_text(&w, "proof_note", p->proof_text);
     if (p->note[0]) qz_jw_text(&w, "codes", p->note);
     qz_jw_raw(&w, "kept", p->summary_json);
+    if (p->kv) qz_jw_text(&w, "cache_scales", p->kv == QZ_KV_SCALES_HEAD ? "attn_head" : "tensor");
     if (p->importance_json) qz_jw_raw(&w, "importance", p->importance_json);
     if (p->importance_json) qz_jw_count(&w, "importance_tensors", p->importance_tensors);
     if (p->importance_json) qz_jw_count(&w, "importance_covered", p->importance_covered);
@@ -161,6 +162,9 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
             qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain,
                           qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
+        if (p->kv)
+            qz_str_printf(&s, "  cache: k_scale and v_scale of every layer, one a %s, for an FP8 cache (vLLM, SGLang: "
+                              "'quantz explain launch')\n", p->kv == QZ_KV_SCALES_HEAD ? "head" : "tensor");
         qz_sharing_line(&p->sharing, &s);
         if (p->block_text) qz_str_printf(&s, "  %s\n", p->block_text);
         if (p->accepted) qz_str_puts(&s, "  ");

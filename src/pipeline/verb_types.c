@@ -1,32 +1,30 @@
+#include "artifacts/schemes.h"
 #include "codecs/types.h"
 #include "model/families.h"
 #include "model/kinds.h"
 #include "pipeline/verbs.h"
+#include "plan/levels.h"
 #include "report/table_print.h"
 #include <stdio.h>
+#include <string.h>
 
-/* Codes beside scales: bits of the codes, plus a float16 scale and, where there is one, a zero point a group; the
- * tables of bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double; FP8
- * has a scale a row, a block or a matrix. */
+/* Codes beside scales: the levels that plan weighs, by their schemes' names. A group of 0 is a row, of 1 the tensor. */
 static qz_status coded_rows(qz_table *t, qz_error *err) {
-    static const struct { const char *name; double bits, group, per_group; const char *data, *schemes; } rows[] = {
-        {"int2 g64 asym", 2, 64, 18, "calibration", "gptq"}, {"int3 g128 asym", 3, 128, 19, "calibration", "gptq"},
-        {"int4 g32 asym", 4, 32, 20, "calibration", "awq gptq"},
-        {"int4 g64 asym", 4, 64, 20, "calibration", "awq gptq"},
-        {"int4 g128 asym", 4, 128, 20, "calibration", "awq gptq"},
-        {"int8 g128 asym", 8, 128, 24, "calibration", "gptq"}, {"nf4 +double", 4, 64, 8 + 32.0 / 256, "ignored", "bnb"},
-        {"nf4", 4, 64, 32, "ignored", "bnb"}, {"fp4", 4, 64, 32, "ignored", "bnb"},
-        {"int8 rows", 8, 0, 0, "ignored", "bnb"}, {"fp8 rows", 8, 0, 0, "ignored", "ct:fp8_dynamic"},
-        {"fp8 128x128", 8, 128 * 128, 32, "ignored", "ct:fp8_block fp8"},
-        {"fp8 tensor", 8, 0, 0, "ignored", "read only"}};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (qz_level l = 0; l < QZ_LEVEL_COUNT; l++) {
+        const qz_level_info *x = qz_level_get(l);
+        const char *scheme = qz_level_scheme(l);
+        qz_scheme_spec s;
+        if (x->kind != QZ_LEVEL_CODES || scheme == NULL || strcmp(scheme, x->name) != 0) continue;
+        QZ_TRY(qz_scheme_parse(scheme, &s, err));
+        const bool groups = x->group > 1;
         QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", rows[i].name));
-        if (rows[i].group > 0) QZ_TRY(qz_table_set(t, 1, err, "%.0f", rows[i].group));
-        QZ_TRY(qz_table_set(t, 3, err, "%.4f",
-                            rows[i].bits + (rows[i].group > 0 ? rows[i].per_group / rows[i].group : 0)));
-        QZ_TRY(qz_table_set(t, 5, err, "%s", rows[i].data));
-        QZ_TRY(qz_table_set(t, 6, err, "%s", rows[i].schemes));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
+        const bool square = x->scale_bits < 1; /* the share of a row of a square block */
+        if (groups) QZ_TRY(qz_table_set(t, 1, err, "%u", square ? x->group * x->group : x->group));
+        QZ_TRY(qz_table_set(t, 3, err, "%.4f", x->bits + (groups ? (x->scale_bits + x->zero_bits) / x->group : 0)));
+        const bool rounds = strcmp(qz_scheme_get(s.scheme)->best, "round") == 0;
+        QZ_TRY(qz_table_set(t, 5, err, "%s", qz_scheme_static_inputs(&s) ? "needed" : rounds ? "ignored" : "used"));
+        QZ_TRY(qz_table_set(t, 6, err, "%s", "yes"));
     }
     return QZ_OK;
 }

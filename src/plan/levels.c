@@ -38,6 +38,7 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
         (void)snprintf(name, sizeof name, "%s:%s", want, qz_scheme_get(whole.scheme)->default_level);
     for (int i = 0; name[0] && i < QZ_LEVEL_COUNT; i++)
         if (strcasecmp(levels[i].name, name) == 0) return *out = (qz_level)i, QZ_OK;
+    if (qz_ftype_by_name(text) != QZ_FTYPE_COUNT) QZ_TRY(qz_scheme_one_of(text, err)); /* "nvfp4" */
     if (strchr(text, ':') == NULL && qz_ftype_by_name(text) != QZ_FTYPE_COUNT && strcasecmp(text, "bf16") != 0)
         return *out = (qz_level)(QZ_LEVEL_GGUF_F32 + (int)qz_ftype_by_name(text)), QZ_OK;
     for (int i = 0; i < QZ_LEVEL_COUNT; i++) {

@@ -314,6 +314,7 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
     qz_plan_summarize(plan, &sum);
     qz_plan_summary_text(&sum, &text);
     qz_plan_summary_json(&sum, &json);
+    p->kv = plan->spec.kv;
     p->summary = text.ptr;
     p->summary_json = json.ptr;
     bool kept = true;

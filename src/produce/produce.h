@@ -55,6 +55,7 @@ typedef struct {
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
     char *summary, *summary_json;      /* owned; "N of M weights in k bits …; kept: …" */
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
+    qz_kv_scales kv;                   /* of an FP8 cache, that the artifact holds */
     char note[400];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
     bool finished;                     /* --resume found it finished: nothing was done */

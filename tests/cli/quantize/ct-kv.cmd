@@ -9,6 +9,10 @@ for to in ct:fp8_dynamic+kv ct:int8+static+kv_heads; do
   "$Q" verify $W/o -q | tail -1
   "$Q" eval $W/o --against $m --text $W/ids.jsonl -q | grep -o 'KL divergence  *[0-9.]*'
 done
+# the result says so, and servers, plan and check count the cache that the scales are for
+"$Q" quantize $m --to ct:fp8_dynamic+kv $calib -o $W/o -f 2> /dev/null | grep 'cache:'
+"$Q" plan $W/o | grep -o 'KV cache  *[a-z0-9]*'; "$Q" check $W/o 2> /dev/null | grep -c MOD-IGNORED
+"$Q" explain launch $W/o | grep -o 'kv-cache-dtype.*'
 "$Q" calibrate $m --data $W/ids.jsonl --accept CAL-COUNT,CAL-RANK,CAL-LEN,CAL-DUP --seq-len 64 -o $W/s -q > /dev/null
 "$Q" quantize $m --to ct:int8+kv --stats $W/s -o $W/x -q 2>&1
 "$Q" quantize $m --to ct:int8+kv -o $W/x -q 2>&1
