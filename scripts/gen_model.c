@@ -1,6 +1,6 @@
-/* gen_model OUT [--shape tinyllama|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint
- * (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and memory runs; gaussian weights,
- * norms one. The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
+/* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint, with
+ * --experts a Mixtral one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and memory
+ * runs; gaussian weights, norms one. The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
  * Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4 (TinyLlama 1.1 B). */
 #include "base/half.h"
 #include "base/io.h"
@@ -15,16 +15,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 65536, BLOCKS = 64, SPECIALS = 2, BYTES = 256, LETTERS = 26, TENSORS_PER_LAYER = 9 };
+enum { BLOCK = 65536, BLOCKS = 64, SPECIALS = 2, BYTES = 256, LETTERS = 26 };
 
 typedef struct {
     const char *name;
     uint64_t hidden, ffn, layers, heads, kv_heads, vocab, context, head_dim; /* head_dim 0: hidden / heads */
+    uint64_t experts, used;                                                 /* experts 0: a dense layer */
 } shape;
 static const shape shapes[] = {
-    {"tinyllama", 2048, 5632, 22, 32, 4, 32000, 2048, 0},
-    {"small", 512, 1536, 4, 8, 2, 4096, 2048, 0},
-    {"case", 256, 256, 1, 4, 1, 288, 128, 32}, /* the model of tests/golden/cases 03 to 05 */
+    {"tinyllama", 2048, 5632, 22, 32, 4, 32000, 2048, 0, 0, 0},
+    {"4b", 2560, 9728, 36, 32, 8, 151936, 4096, 128, 0, 0}, /* widths of Qwen3-4B and 8B */
+    {"8b", 4096, 12288, 36, 32, 8, 151936, 4096, 128, 0, 0},
+    {"small", 512, 1536, 4, 8, 2, 4096, 2048, 0, 0, 0},
+    {"case", 256, 256, 1, 4, 1, 288, 128, 32, 0, 0}, /* the model of tests/golden/cases 03 to 05 */
 };
 
 typedef struct {
@@ -82,20 +85,40 @@ static void add(qz_st_item *items, size_t *n, const char *name, uint64_t rows, u
     if (name) ++*n;
 }
 
+typedef struct { const char *name; uint64_t rows, cols; } part; /* rows 0: a vector */
+
+static uint64_t tensors_per_layer(const shape *s) { return s->experts ? 7 + 3 * s->experts : 9; }
+
 static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
     const shape *s = &o->s;
     uint64_t d = s->head_dim ? s->head_dim : s->hidden / s->heads, q = d * s->heads, kv = d * s->kv_heads;
-    const struct { const char *name; uint64_t rows, cols; } parts[TENSORS_PER_LAYER] = {
+    const part mixer[] = {
         {"input_layernorm", 0, s->hidden}, {"self_attn.q_proj", q, s->hidden}, {"self_attn.k_proj", kv, s->hidden},
         {"self_attn.v_proj", kv, s->hidden}, {"self_attn.o_proj", s->hidden, q},
-        {"post_attention_layernorm", 0, s->hidden}, {"mlp.gate_proj", s->ffn, s->hidden},
-        {"mlp.up_proj", s->ffn, s->hidden}, {"mlp.down_proj", s->hidden, s->ffn}};
+        {"post_attention_layernorm", 0, s->hidden}};
+    const part dense[] = {{"mlp.gate_proj", s->ffn, s->hidden}, {"mlp.up_proj", s->ffn, s->hidden},
+                          {"mlp.down_proj", s->hidden, s->ffn}};
+    const part expert[] = {{"w1", s->ffn, s->hidden}, {"w2", s->hidden, s->ffn}, {"w3", s->ffn, s->hidden}};
     size_t n = 0;
     add(items, &n, "model.embed_tokens.weight", s->vocab, s->hidden);
-    for (uint64_t l = 0; l < s->layers; l++)
-        for (size_t p = 0; p < TENSORS_PER_LAYER; p++)
-            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", (unsigned long long)l, parts[p].name),
-                parts[p].rows, parts[p].cols);
+    for (uint64_t l = 0; l < s->layers; l++) {
+        const unsigned long long layer = l;
+        for (size_t p = 0; p < sizeof mixer / sizeof *mixer; p++)
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", layer, mixer[p].name), mixer[p].rows,
+                mixer[p].cols);
+        for (size_t p = 0; p < 3 && s->experts == 0; p++)
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", layer, dense[p].name), dense[p].rows,
+                dense[p].cols);
+        if (s->experts)
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.block_sparse_moe.gate.weight", layer), s->experts,
+                s->hidden);
+        for (uint64_t x = 0; x < s->experts; x++)
+            for (size_t p = 0; p < 3; p++)
+                add(items, &n,
+                    qz_arena_printf(a, "model.layers.%llu.block_sparse_moe.experts.%llu.%s.weight", layer,
+                                    (unsigned long long)x, expert[p].name),
+                    expert[p].rows, expert[p].cols);
+    }
     add(items, &n, "model.norm.weight", 0, s->hidden);
     if (!o->tied) add(items, &n, "lm_head.weight", s->vocab, s->hidden);
     return n;
@@ -109,7 +132,7 @@ static qz_status write_weights(const options *o, qz_error *err) {
     qz_status st = QZ_OK;
     char *path = qz_path_join(o->out, "model.safetensors");
     uint16_t *buf = qz_alloc_array((size_t)BLOCK * BLOCKS, sizeof *buf);
-    size_t want = (size_t)o->s.layers * TENSORS_PER_LAYER + 3;
+    size_t want = (size_t)(o->s.layers * tensors_per_layer(&o->s)) + 3;
     qz_st_item *items = qz_arena_calloc(&arena, want, sizeof *items);
     if (!path || !buf || !items) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -148,11 +171,12 @@ static qz_status write_config(const options *o, qz_error *err) {
     const shape *s = &o->s;
     qz_str t = {0};
     qz_str_printf(&t,
-                  "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"model_type\": \"llama\",\n  \"torch_dtype\": "
+                  "{\n  \"architectures\": [\"%sForCausalLM\"],\n  \"model_type\": \"%s\",\n  \"torch_dtype\": "
                   "\"float16\",\n"
                   "  \"hidden_size\": %llu,\n  \"intermediate_size\": %llu,\n  \"num_hidden_layers\": %llu,\n  "
                   "\"num_attention_heads\": %llu,\n"
                   "  \"num_key_value_heads\": %llu,\n  \"vocab_size\": %llu,\n  \"max_position_embeddings\": %llu,\n",
+                  s->experts ? "Mixtral" : "Llama", s->experts ? "mixtral" : "llama",
                   (unsigned long long)s->hidden, (unsigned long long)s->ffn, (unsigned long long)s->layers,
                   (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->vocab,
                   (unsigned long long)s->context);
@@ -164,6 +188,11 @@ static qz_status write_config(const options *o, qz_error *err) {
     if (s->head_dim) { /* before the closing brace */
         t.len -= 3;
         qz_str_printf(&t, ",\n  \"head_dim\": %llu\n}\n", (unsigned long long)s->head_dim);
+    }
+    if (s->experts) {
+        t.len -= 3;
+        qz_str_printf(&t, ",\n  \"num_local_experts\": %llu,\n  \"num_experts_per_tok\": %llu\n}\n",
+                      (unsigned long long)s->experts, (unsigned long long)s->used);
     }
     return write_text(o, "config.json", &t, err);
 }
@@ -220,8 +249,9 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
 /* ---- options ---- */
 
 static const char usage[] =
-    "usage: gen_model OUT [--shape tinyllama|small|case] [--seed N] [--hidden N] [--ffn N] [--layers N] [--heads N]\n"
-    "                     [--kv-heads N] [--vocab N] [--tied] [--sigma X] [--threads N]\n";
+    "usage: gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--hidden N] [--ffn N] [--layers N]\n"
+    "                     [--heads N] [--kv-heads N] [--head-dim N] [--experts N] [--used N] [--vocab N] [--context N]\n"
+    "                     [--tied] [--sigma X] [--threads N]\n";
 
 static bool read_u64(const char *text, uint64_t *out) {
     char *end;
@@ -240,6 +270,7 @@ static bool read_options(int argc, char **argv, options *o) {
     static const struct option rows[] = {
         {"shape", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"hidden", 1, NULL, 'h'}, {"ffn", 1, NULL, 'f'},
         {"layers", 1, NULL, 'l'}, {"heads", 1, NULL, 'a'}, {"kv-heads", 1, NULL, 'k'}, {"vocab", 1, NULL, 'v'},
+        {"head-dim", 1, NULL, 'd'}, {"experts", 1, NULL, 'x'}, {"used", 1, NULL, 'u'}, {"context", 1, NULL, 'c'},
         {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", rows, NULL)) != -1) {
@@ -254,6 +285,10 @@ static bool read_options(int argc, char **argv, options *o) {
         case 'a': ok = read_u64(optarg, &o->s.heads); break;
         case 'k': ok = read_u64(optarg, &o->s.kv_heads); break;
         case 'v': ok = read_u64(optarg, &o->s.vocab); break;
+        case 'd': ok = read_u64(optarg, &o->s.head_dim); break;
+        case 'x': ok = read_u64(optarg, &o->s.experts); break;
+        case 'u': ok = read_u64(optarg, &o->s.used); break;
+        case 'c': ok = read_u64(optarg, &o->s.context); break;
         case 't': ok = read_u64(optarg, &o->threads) && o->threads <= 1024; break;
         case 'g': o->sigma = strtod(optarg, &end), ok = end != optarg && *end == 0; break;
         case 'T': o->tied = true; break;
@@ -262,17 +297,20 @@ static bool read_options(int argc, char **argv, options *o) {
         if (!ok) return (void)fprintf(stderr, "gen_model: error: bad value '%s'\n", optarg), false;
     }
     if (optind + 1 != argc) return false;
+    if (o->s.used == 0) o->s.used = o->s.experts < 2 ? o->s.experts : 2;
     o->out = argv[optind];
     return true;
 }
 
 static qz_status check_shape(const shape *s, qz_error *err) {
-    const uint64_t all[] = {s->hidden, s->ffn, s->layers, s->heads, s->kv_heads, s->vocab};
+    const uint64_t all[] = {s->hidden, s->ffn, s->layers, s->heads, s->kv_heads, s->vocab, s->context};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i] == 0 || all[i] > 1u << 20)
             return qz_fail(err, QZ_EUSAGE, "bad shape: a size is %llu: expected 1 to 1048576",
                            (unsigned long long)all[i]);
-    if (s->hidden % s->heads || s->heads % s->kv_heads)
+    if (s->head_dim > 1024 || s->experts > 1024 || s->used > s->experts)
+        return qz_fail(err, QZ_EUSAGE, "bad shape: head-dim and experts are at most 1024, used at most experts");
+    if ((!s->head_dim && s->hidden % s->heads) || s->heads % s->kv_heads)
         return qz_fail(err, QZ_EUSAGE, "bad shape: hidden must be a multiple of heads, heads of kv-heads");
     if (s->vocab < SPECIALS + BYTES)
         return qz_fail(err, QZ_EUSAGE, "bad shape: vocab is %llu: expected at least %d", (unsigned long long)s->vocab,
