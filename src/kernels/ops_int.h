@@ -23,6 +23,7 @@ enum {
     void qz_gemm_tile_##level(size_t mr, size_t kc, const qz_tile *t, bool load);                                     \
     void qz_transpose_##level(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);     \
     void qz_dsub_##level(const qz_dproduct *d);                                                                       \
+    void qz_add_rows_##level(float *y, size_t n, const float *x, size_t ld, const qz_row_step *steps, size_t n_steps); \
     void qz_act_q8_0_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_act_q8_k_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_fdot_f32_##level(QZ_FDOT_ARGS);                                                                           \

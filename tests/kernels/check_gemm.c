@@ -233,8 +233,30 @@ static void check_dsub(check *c) {
     }
 }
 
+/* Rows added to a row: equal bits to the reference, which is one sum after the other. */
+static void check_add_rows(check *c) {
+    c->op = "add_rows";
+    enum { ROWS = 9, STEPS = 21 };
+    static const size_t sizes[] = {1, 15, 16, 33, 128, 131, 256, 263, 700};
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
+        const size_t n = sizes[z], ld = n + 3;
+        guarded gx, gy, gw;
+        float *x = guard_open(&gx, ROWS * ld, 4, 4), *y = guard_open(&gy, n, 4, 4), *w = guard_open(&gw, n, 4, 4);
+        qz_row_step steps[STEPS];
+        for (size_t i = 0; i < ROWS * ld; ++i) x[i] = qz_rng_normal(&c->rng);
+        for (size_t i = 0; i < n; ++i) y[i] = w[i] = qz_rng_normal(&c->rng);
+        for (size_t i = 0; i < STEPS; ++i) steps[i] = (qz_row_step){(uint32_t)(i * 5 % ROWS), qz_rng_normal(&c->rng)};
+        c->ops->add_rows(y, n, x, ld, steps, STEPS);
+        for (size_t i = 0; i < STEPS; ++i)
+            for (size_t k = 0; k < n; ++k) w[k] += steps[i].times * x[steps[i].row * ld + k];
+        expect(c, memcmp(y, w, n * sizeof *y) == 0, "differs from one row after the other at %zu columns", n);
+        guard_close(c, &gx), guard_close(c, &gy), guard_close(c, &gw);
+    }
+}
+
 void check_gemm(check *c) {
     check_dsub(c);
+    check_add_rows(c);
     check_tile(c);
     check_transpose(c);
     check_products(c, 1);

@@ -10,6 +10,7 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->gemm_tile = qz_gemm_tile_avx512;
     ops->transpose = qz_transpose_avx512;
     ops->dsub = qz_dsub_avx512;
+    ops->add_rows = qz_add_rows_avx512;
     ops->fdot_f32 = qz_fdot_f32_avx512;
     ops->fdot_f16 = qz_fdot_f16_avx512;
     ops->fdot_bf16 = qz_fdot_bf16_avx512;
