@@ -1,7 +1,8 @@
 /* Products of the solvers. In double precision, of Cholesky factors and triangular inverses:
  * qz_dsub_fn sub = qz_dsub(run->cpu); sub(&(qz_dproduct){m, n, k, a, lda, b, ldb, c, ldc}), from inside a pool job.
- * c [m, n] −= a [m, k] · b [n, k]ᵀ. Each sum runs in eight lanes (k modulo 8) of fused multiply-adds, k ascending,
- * folded as ((0+4)+(2+6)) + ((1+5)+(3+7)): bit-identical on every CPU level and for any m and n. */
+ * c [m, n] −= a [m, k] · b [n, k]ᵀ. Each element is one chain of fused multiply-adds from the value that c has, k
+ * ascending: bit-identical on every CPU level and however m, n and k are cut. b is turned in pieces on the stack, which
+ * pays from some 64 rows of a on. c overlaps neither. */
 #ifndef QZ_KERNELS_DENSE_H
 #define QZ_KERNELS_DENSE_H
 #include "base/run.h"

@@ -1,4 +1,5 @@
 #include "methods/awq.h"
+#include "methods/asymmetric.h"
 #include "methods/hessian.h"
 #include "base/mathx.h"
 #include "base/size.h"
@@ -124,43 +125,58 @@ void qz_awq_rounding_error(qz_run *run, const float *w, const float *s, size_t r
     qz_pool_run(run->pool, 0, rtn_worker, &j);
 }
 
+/* rows that a search looks at; of more, only every STRIDE-th ratio and then those around the best */
+enum { SAMPLE = 256, STRIDE = 4, MOST_RATIOS = 100 };
+
 typedef struct {
     qz_run *run;
     qz_mm *mm;
     qz_awq_block *b;
     const qz_awq_options *o;
     float *h;              /* [cols, cols] float H of the input */
-    float *e, *scratch;    /* [max rows, cols] */
+    float *w;              /* [rows, cols] rows of the input's linears at equal distances */
+    size_t rows;
+    double share;          /* all rows, of each of those */
+    float *e, *scratch;    /* [rows, cols] */
     float *s, *best, *w_mean, *x_mean;
+    size_t at;             /* candidate of the best */
 } search;
 
 static qz_awq_grid grid_of(const qz_awq_options *o, size_t input) {
     return o->grids ? o->grids[input] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false, false};
 }
 
-static qz_status loss_of(search *x, size_t input, const float *s, double *loss, qz_error *err) {
-    const qz_awq_grid grid = grid_of(x->o, input);
-    const qz_awq_input *in = &x->b->input[input];
-    *loss = 0;
-    for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
-        qz_awq_rounding_error(x->run, l->w, s, l->rows, l->cols, &grid, x->e);
-        double part;
-        QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, l->cols, x->scratch}, x->e, l->rows, &part, err));
-        *loss += part;
-    }
+/* Σ rows of eHeᵀ, all rows after the sample. */
+static qz_status error_of(search *x, const float *e, size_t cols, double *out, qz_error *err) {
+    QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, cols, x->scratch}, e, x->rows, out, err));
+    *out *= x->share;
     return QZ_OK;
 }
+static qz_status loss_of(search *x, size_t input, const float *s, double *loss, qz_error *err) {
+    const qz_awq_grid grid = grid_of(x->o, input);
+    const size_t cols = x->b->input[input].cols;
+    qz_awq_rounding_error(x->run, x->w, s, x->rows, cols, &grid, x->e);
+    return error_of(x, x->e, cols, loss, err);
+}
 
-/* Σ rows of wHwᵀ over the input's linears. */
-static qz_status energy_of(search *x, size_t input, double *energy, qz_error *err) {
+/* The sample of an input, and the mean magnitude of all its weights. */
+static qz_status gather(search *x, size_t input, qz_error *err) {
     const qz_awq_input *in = &x->b->input[input];
-    *energy = 0;
-    for (size_t l = in->first; l < in->first + in->n; l++) {
-        const qz_awq_linear *lin = &x->b->linear[l];
-        double part;
-        QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, lin->cols, x->scratch}, lin->w, lin->rows, &part, err));
-        *energy += part;
+    qz_linear_rows lin[QZ_LINEARS];
+    uint32_t index[SAMPLE];
+    size_t rows = 0;
+    double *sum = qz_calloc_array(in->cols, sizeof *sum);
+    if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
+    for (size_t i = 0; i < in->n; i++) {
+        const qz_awq_linear *l = &x->b->linear[in->first + i];
+        lin[i] = (qz_linear_rows){l->w, l->rows};
+        qz_awq_weight_mean(l->w, l->rows, in->cols, grid_of(x->o, input).group, sum);
+        rows += l->rows;
     }
+    for (size_t k = 0; k < in->cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
+    qz_free(sum);
+    x->rows = qz_sample_rows(lin, in->n, SAMPLE, in->cols, x->w, index);
+    x->share = (double)rows / (double)x->rows;
     return QZ_OK;
 }
 
@@ -180,32 +196,50 @@ void qz_awq_tie_heads(const qz_fold *f, float *s, size_t cols) {
  * channels gain half). */
 #define LEAST_GAIN 0.1
 
-static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_error *err) {
+/* Candidate i of 2 · (steps + 1): ratios with, then without duo scaling. Judged once; kept if it is the best so far. */
+static qz_status judge(search *x, size_t input, size_t i, bool *done, qz_awq_report *r, qz_error *err) {
     const qz_awq_input *in = &x->b->input[input];
-    const qz_awq_grid grid = grid_of(x->o, input);
-    size_t cols = in->cols, rows = 0, steps = x->o->ratios ? x->o->ratios : 20;
-    double *sum = qz_calloc_array(cols, sizeof *sum);
-    if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
-    for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
-        qz_awq_weight_mean(l->w, l->rows, cols, grid.group, sum);
-        rows += l->rows;
+    const size_t steps = x->o->ratios ? x->o->ratios : 20;
+    const double ratio = (double)(i % (steps + 1)) / (double)steps;
+    double loss;
+    if (*done) return QZ_OK;
+    *done = true;
+    qz_awq_scales(x->x_mean, i <= steps ? x->w_mean : NULL, in->cols, ratio, x->s);
+    if (in->fold.width) qz_awq_tie_heads(&in->fold, x->s, in->cols);
+    QZ_TRY(loss_of(x, input, x->s, &loss, err));
+    if (!(loss < r->scaled[input])) return QZ_OK;
+    r->scaled[input] = loss;
+    r->ratio[input] = ratio;
+    x->at = i;
+    memcpy(x->best, x->s, in->cols * sizeof *x->s);
+    return QZ_OK;
+}
+
+/* The ratio's grid, coarsely where rows are sampled and then around the best: losses change slowly along it. */
+static qz_status search_ratios(search *x, size_t input, qz_awq_report *r, qz_error *err) {
+    const size_t steps = x->o->ratios ? x->o->ratios : 20, stride = x->share > 1 ? STRIDE : 1;
+    bool done[2 * (MOST_RATIOS + 1)] = {false};
+    if (steps > MOST_RATIOS) return qz_fail(err, QZ_EUSAGE, "%zu ratios: expected at most %d", steps, MOST_RATIOS);
+    for (size_t half = 0; half < 2; half++)
+        for (size_t i = 0; i <= steps; i += stride) {
+            const size_t at = half * (steps + 1) + i;
+            QZ_TRY(judge(x, input, at, &done[at], r, err));
+        }
+    for (size_t step = stride / 2; step > 0 && r->ratio[input] >= 0; step /= 2) {
+        const size_t first = x->at / (steps + 1) * (steps + 1), mid = x->at;
+        if (mid >= first + step) QZ_TRY(judge(x, input, mid - step, &done[mid - step], r, err));
+        if (mid + step <= first + steps) QZ_TRY(judge(x, input, mid + step, &done[mid + step], r, err));
     }
-    for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
-    qz_free(sum);
-    QZ_TRY(energy_of(x, input, &r->energy[input], err));
+    return QZ_OK;
+}
+
+static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_error *err) {
+    QZ_TRY(gather(x, input, err));
+    QZ_TRY(error_of(x, x->w, x->b->input[input].cols, &r->energy[input], err));
     QZ_TRY(loss_of(x, input, NULL, &r->plain[input], err));
     r->scaled[input] = r->plain[input];
     r->ratio[input] = -1;
-    for (size_t i = 0; !grid.fixed && i <= 2 * steps + 1; i++) { /* with and without duo scaling */
-        double ratio = (double)(i % (steps + 1)) / (double)steps, loss;
-        qz_awq_scales(x->x_mean, i <= steps ? x->w_mean : NULL, cols, ratio, x->s);
-        if (in->fold.width) qz_awq_tie_heads(&in->fold, x->s, cols);
-        QZ_TRY(loss_of(x, input, x->s, &loss, err));
-        if (!(loss < r->scaled[input])) continue;
-        r->scaled[input] = loss;
-        r->ratio[input] = ratio;
-        memcpy(x->best, x->s, cols * sizeof *x->s);
-    }
+    if (!grid_of(x->o, input).fixed) QZ_TRY(search_ratios(x, input, r, err));
     if (r->scaled[input] > (1 - LEAST_GAIN) * r->plain[input]) {
         r->scaled[input] = r->plain[input];
         r->ratio[input] = -1;
@@ -246,14 +280,12 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
                               float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err) {
     const qz_input_stats *stats = o->stats;
     *report = (qz_awq_report){0};
-    size_t widest = 0, elems = 0;
+    size_t widest = 0;
     for (size_t i = 0; i < QZ_STAGES; i++) widest = qz_max_size(widest, stats[i].cols);
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_awq_grid grid = grid_of(o, i);
         const qz_awq_input *in = &b->input[i];
         if (in->n == 0) continue;
-        for (size_t l = in->first; l < in->first + in->n; l++)
-            elems = qz_max_size(elems, b->linear[l].rows * in->cols);
         if (!grid.off && (grid.group == QZ_WHOLE_ROW || in->cols % grid.group != 0))
             return qz_fail(err, QZ_EUSAGE,
                            "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
@@ -262,10 +294,11 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     search x = {.run = run, .mm = mm, .b = b, .o = o};
     double *gram = qz_alloc_aligned(widest * widest, sizeof *gram);
     x.h = qz_alloc_aligned(widest * widest, sizeof(float));
-    x.e = qz_alloc_aligned(elems, sizeof(float));
-    x.scratch = qz_alloc_aligned(elems, sizeof(float));
+    x.w = qz_alloc_aligned(SAMPLE * widest, sizeof(float));
+    x.e = qz_alloc_aligned(SAMPLE * widest, sizeof(float));
+    x.scratch = qz_alloc_aligned(SAMPLE * widest, sizeof(float));
     x.s = qz_alloc_array(3 * widest, sizeof(float));
-    bool ok = gram && x.h && x.e && x.scratch && x.s;
+    bool ok = gram && x.h && x.w && x.e && x.scratch && x.s;
     qz_status st = ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
     if (st == QZ_OK) {
         x.w_mean = x.s + widest;
@@ -274,6 +307,7 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     }
     qz_free(gram);
     qz_free(x.h);
+    qz_free(x.w);
     qz_free(x.e);
     qz_free(x.scratch);
     qz_free(x.s);

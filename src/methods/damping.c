@@ -10,8 +10,35 @@
 static const double candidates[] = {0.01, 0.03, 0.1, 0.3, 0.6, 1.0}, TIE = 0.02;
 enum { CANDIDATES = sizeof candidates / sizeof *candidates, SAMPLE = 64, STEPS = 10 };
 
+/* Columns that the codes of the trials have: all, or of a wide input whole groups at equal distances, since factoring
+ * all would take longer than all else (9728 columns: 0.6 TFLOP a candidate). */
+enum { MOST_COLUMNS = 2560 };
+typedef struct { size_t n, of; uint32_t *at; } columns;
+
+static qz_status choose_columns(columns *c, const qz_code_grid *grid, size_t cols, size_t most, qz_error *err) {
+    const size_t g = grid->group, groups = g && cols % g == 0 ? cols / g : 1;
+    const size_t n = groups > 1 ? qz_min_size(groups, qz_max_size(1, most / g)) : 1;
+    *c = (columns){.n = groups > 1 ? n * g : cols, .of = cols};
+    c->at = qz_alloc_array(c->n, sizeof *c->at);
+    if (c->at == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", cols);
+    for (size_t i = 0; i < c->n; i++)
+        c->at[i] = (uint32_t)(groups > 1 ? i / g * groups / n * g + i % g : i);
+    return QZ_OK;
+}
+static void pick_rows(const columns *c, const float *x, size_t rows, float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < c->n; i++) out[r * c->n + i] = x[r * c->of + c->at[i]];
+}
+static void pick_square(const columns *c, const double *x, double *out) {
+    for (size_t i = 0; i < c->n; i++)
+        for (size_t j = 0; j < c->n; j++) out[i * c->n + j] = x[c->at[i] * c->of + c->at[j]];
+}
+
 typedef struct {
     size_t rows, cols;
+    columns some;
+    double *gram;             /* of those */
+    float *part;              /* [rows, some] */
     float *w;                 /* [rows, cols] rows of the linears */
     float *target[QZ_HALVES]; /* what each half would have them coded to */
     float *lost[QZ_HALVES];   /* of the residual stream, NULL: none */
@@ -19,6 +46,9 @@ typedef struct {
 } sample;
 
 static void release(sample *x) {
+    qz_free(x->some.at);
+    qz_free(x->gram);
+    qz_free(x->part);
     qz_free(x->w);
     for (int h = 0; h < QZ_HALVES; h++) {
         qz_free(x->target[h]);
@@ -33,7 +63,9 @@ static bool reserve(sample *x, bool lost) {
     x->w = qz_alloc_array(n, sizeof *x->w);
     x->d = qz_alloc_array(n, sizeof *x->d);
     x->scratch = qz_alloc_array(n, sizeof *x->scratch);
-    bool ok = x->w && x->d && x->scratch;
+    x->gram = qz_alloc_array(x->some.n * x->some.n, sizeof *x->gram);
+    x->part = qz_alloc_array(x->rows * x->some.n, sizeof *x->part);
+    bool ok = x->w && x->d && x->scratch && x->gram && x->part;
     for (int h = 0; h < QZ_HALVES && ok; h++) {
         x->target[h] = qz_alloc_array(n, sizeof(float));
         if (lost) x->lost[h] = qz_alloc_array(n, sizeof(float));
@@ -49,10 +81,11 @@ static size_t sampled(const qz_linear_rows *lin, size_t n) {
 }
 
 /* The sample, and where each half would move it. */
-static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_linear_rows *lin, size_t n,
-                        qz_error *err) {
-    const size_t k = a->cols;
+static qz_status gather(sample *x, const qz_damping_job *j, const qz_asymmetric *a, qz_error *err) {
+    const size_t k = a->cols, n = j->n;
+    const qz_linear_rows *lin = j->lin;
     uint32_t index[SAMPLE];
+    QZ_TRY(choose_columns(&x->some, j->o->codes.grid, k, MOST_COLUMNS, err));
     x->cols = k;
     x->rows = sampled(lin, n);
     if (!reserve(x, a->lost_rows != 0))
@@ -61,7 +94,7 @@ static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_l
     for (size_t r = 0; r < x->rows; r++)
         for (int h = 0; h < QZ_HALVES && a->lost_rows; h++)
             memcpy(x->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
-    return qz_asymmetric_halves(a, mm, x->w, index, x->rows, x->target, err);
+    return qz_asymmetric_halves(a, j->mm, x->w, index, x->rows, x->target, err);
 }
 
 /* What the codes of half h leave of the other half's true output: codes = tr(D G Dᵀ), loss = codes + 2 tr(W C Dᵀ) + 2
@@ -72,8 +105,13 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     const size_t k = x->cols;
     const int other = 1 - h;
     double codes = 0;
-    qz_quantized_decode(q, x->d);
-    for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
+    qz_quantized_decode(q, x->part);
+    memset(x->d, 0, x->rows * k * sizeof *x->d);
+    for (size_t r = 0; r < x->rows; r++)
+        for (size_t i = 0; i < x->some.n; i++) {
+            const size_t at = r * k + x->some.at[i];
+            x->d[at] = x->w[at] - x->part[r * x->some.n + i];
+        }
     QZ_TRY(qz_quadratic_error(mm, &(qz_quadratic){a->gram[other], k, x->scratch}, x->d, x->rows, &codes, err));
     const qz_product turned = {x->rows, k, k, x->d, k, a->cross[other], k, x->scratch, k}; /* D Cᵀ */
     QZ_TRY(qz_mm_gemm_nt(mm, &turned, false, err));
@@ -93,8 +131,10 @@ static qz_status judge(const qz_damping_job *j, sample *x, const qz_pair_stats *
         qz_arena arena = {0};
         qz_gptq g = {0};
         qz_quantized q = {0};
-        qz_status st = qz_gptq_prepare(&g, j->run, s->gram[h], x->cols, o, err);
-        if (st == QZ_OK) st = qz_gptq_quantize(&g, j->mm, x->target[h], x->rows, &arena, &q, err);
+        pick_square(&x->some, s->gram[h], x->gram);
+        pick_rows(&x->some, x->target[h], x->rows, x->part);
+        qz_status st = qz_gptq_prepare(&g, j->run, x->gram, x->some.n, o, err);
+        if (st == QZ_OK) st = qz_gptq_quantize(&g, j->mm, x->part, x->rows, &arena, &q, err);
         if (st == QZ_OK) st = held_out(x, j->mm, a, h, &q, out, err);
         qz_gptq_release(&g);
         qz_arena_release(&arena);
@@ -120,7 +160,7 @@ qz_status qz_damping_choose(const qz_damping_job *j, const qz_pair_stats *s, con
     judged all[CANDIDATES];
     size_t best = 0;
     qz_gptq_options with = quick(j->o);
-    qz_status st = gather(&x, j->mm, a, j->lin, j->n, err);
+    qz_status st = gather(&x, j, a, err);
     for (size_t i = 0; i < CANDIDATES && st == QZ_OK; i++) {
         with.damp = candidates[i];
         st = judge(j, &x, s, a, &with, &all[i], err);
@@ -137,28 +177,59 @@ qz_status qz_damping_choose(const qz_damping_job *j, const qz_pair_stats *s, con
 static const double few[] = {0.01, 0.1, 0.4, 1.0};
 enum { FEW = sizeof few / sizeof *few };
 
-typedef struct { double *gram; float *w, *d, *y; uint32_t index[SAMPLE]; size_t rows; } held_sample;
+typedef struct {
+    columns some;
+    double *gram;                  /* of them, without the tokens */
+    float *x, *w, *d, *y;          /* the tokens and the rows in those columns; errors of codes, of outputs */
+    size_t rows;
+} held_sample;
 static void held_release(held_sample *x) {
+    qz_free(x->some.at);
     qz_free(x->gram);
+    qz_free(x->x);
     qz_free(x->w);
     qz_free(x->d);
     qz_free(x->y);
 }
 
-/* gram without the tokens themselves. */
-static qz_status without_tokens(qz_mm *mm, const qz_damping_tokens *t, double *gram, qz_error *err) {
-    const size_t k = t->cols;
+static qz_status held_open(held_sample *x, const qz_damping_job *j, const qz_damping_tokens *t, qz_error *err) {
+    uint32_t index[SAMPLE];
+    QZ_TRY(choose_columns(&x->some, j->o->codes.grid, t->cols, MOST_COLUMNS, err));
+    const size_t k = x->some.n;
+    float *whole = qz_alloc_array(x->rows * t->cols, sizeof *whole);
+    x->gram = qz_alloc_array(k * k, sizeof *x->gram);
+    x->x = qz_alloc_array(t->n * k, sizeof *x->x);
+    x->w = qz_alloc_array(x->rows * k, sizeof *x->w);
+    x->d = qz_alloc_array(x->rows * k, sizeof *x->d);
+    x->y = qz_alloc_array(x->rows * t->n, sizeof *x->y);
+    const bool ok = whole && x->gram && x->x && x->w && x->d && x->y;
+    if (ok) {
+        (void)qz_sample_rows(j->lin, j->n, SAMPLE, t->cols, whole, index);
+        pick_rows(&x->some, whole, x->rows, x->w);
+        pick_rows(&x->some, t->x, t->n, x->x);
+    }
+    qz_free(whole);
+    return ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", t->cols);
+}
+
+/* The Gram matrix without the tokens themselves. */
+static qz_status without_tokens(held_sample *x, qz_mm *mm, const qz_damping_tokens *t, qz_error *err) {
+    const size_t k = x->some.n;
     const double all = (double)t->tokens, rest = all - (double)t->n;
-    memset(gram, 0, k * k * sizeof *gram);
-    QZ_TRY(qz_mm_gram(mm, t->x, t->n, k, gram, err));
-    for (size_t i = 0; i < k * k; i++) gram[i] = (t->gram[i] * all - gram[i]) / rest;
+    memset(x->gram, 0, k * k * sizeof *x->gram);
+    QZ_TRY(qz_mm_gram(mm, x->x, t->n, k, x->gram, err));
+    for (size_t i = 0; i < k; i++)
+        for (size_t q = 0; q < k; q++) {
+            double *g = &x->gram[i * k + q];
+            *g = (t->gram[x->some.at[i] * t->cols + x->some.at[q]] * all - *g) / rest;
+        }
     return QZ_OK;
 }
 
 /* Mean squared output error of the sample's codes on the tokens. */
-static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o,
-                          double *out, qz_error *err) {
-    const size_t k = t->cols;
+static qz_status error_on(const qz_damping_job *j, held_sample *x, size_t n, const qz_gptq_options *o, double *out,
+                          qz_error *err) {
+    const size_t k = x->some.n;
     qz_arena arena = {0};
     qz_gptq g = {0};
     qz_quantized q = {0};
@@ -167,36 +238,27 @@ static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damp
     if (st == QZ_OK) {
         qz_quantized_decode(&q, x->d);
         for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
-        st = qz_mm_gemm_nt(j->mm, &(qz_product){x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n}, false, err);
+        st = qz_mm_gemm_nt(j->mm, &(qz_product){x->rows, n, k, x->d, k, x->x, k, x->y, n}, false, err);
     }
     *out = 0;
-    for (size_t r = 0; r < x->rows && st == QZ_OK; r++)
-        *out += (double)qz_dot_lanes(x->y + r * t->n, x->y + r * t->n, t->n);
+    for (size_t r = 0; r < x->rows && st == QZ_OK; r++) *out += (double)qz_dot_lanes(x->y + r * n, x->y + r * n, n);
     qz_gptq_release(&g);
     qz_arena_release(&arena);
     return st;
 }
 
 qz_status qz_damping_held(const qz_damping_job *j, const qz_damping_tokens *t, double *damp, qz_error *err) {
-    const size_t k = t->cols;
     held_sample x = {.rows = sampled(j->lin, j->n)};
     double all[FEW];
     size_t best = 0;
     *damp = few[0];
     if (t->n == 0 || t->n >= t->tokens || x.rows == 0) return QZ_OK;
-    x.gram = qz_alloc_array(k * k, sizeof *x.gram);
-    x.w = qz_alloc_array(x.rows * k, sizeof *x.w);
-    x.d = qz_alloc_array(x.rows * k, sizeof *x.d);
-    x.y = qz_alloc_array(x.rows * t->n, sizeof *x.y);
     qz_gptq_options with = quick(j->o);
-    qz_status st = x.gram && x.w && x.d && x.y
-                       ? QZ_OK
-                       : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
-    if (st == QZ_OK) (void)qz_sample_rows(j->lin, j->n, SAMPLE, k, x.w, x.index);
-    if (st == QZ_OK) st = without_tokens(j->mm, t, x.gram, err);
+    qz_status st = held_open(&x, j, t, err);
+    if (st == QZ_OK) st = without_tokens(&x, j->mm, t, err);
     for (size_t i = 0; i < FEW && st == QZ_OK; i++) {
         with.damp = few[i];
-        st = error_on(j, &x, t, &with, &all[i], err);
+        st = error_on(j, &x, t->n, &with, &all[i], err);
         if (st == QZ_OK && all[i] < all[best]) best = i;
     }
     for (size_t i = best; i < FEW && st == QZ_OK; i++)

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { NB = 64, TILE = 64 }; /* columns of a Cholesky panel; side of a task of its update */
+/* columns of a Cholesky panel; side of a task of its update, of few and of many columns; of those, columns */
+enum { NB = 64, TILE = 96, WIDE_TILE = 192, MANY = 2048 };
+static size_t side(size_t n) { return n < MANY ? TILE : WIDE_TILE; }
 
 typedef struct {
     qz_dsub_fn sub;
@@ -19,30 +21,46 @@ static double dot(const double *x, const double *y, size_t n) { /* short: a row 
     return s;
 }
 
-/* Rows below the panel: solve against its triangle, one row after the other. */
+/* Rows of x [rows, n] (ldx) against the triangle l [n, n] (ldl): x_j = (x_j − Σ_{q<j} x_q·l_jq) / l_jj, each sum in
+ * order. AT_ONCE rows run side by side, turned so that their values of a column lie together. */
+enum { AT_ONCE = 8 };
+typedef struct { const double *l; size_t ldl, n; } triangle;
+static void solve_rows(const triangle *t, double *x, size_t ldx, size_t rows) {
+    double y[NB][AT_ONCE];
+    for (size_t r = 0; r < rows; r += AT_ONCE) {
+        const size_t m = qz_min_size(AT_ONCE, rows - r);
+        for (size_t i = 0; i < AT_ONCE; i++)
+            for (size_t j = 0; j < t->n; j++) y[j][i] = i < m ? x[(r + i) * ldx + j] : 0;
+        for (size_t j = 0; j < t->n; j++) {
+            const double *l = t->l + j * t->ldl;
+            double s[AT_ONCE] = {0};
+            for (size_t q = 0; q < j; q++)
+                for (size_t i = 0; i < AT_ONCE; i++) s[i] += y[q][i] * l[q];
+            for (size_t i = 0; i < AT_ONCE; i++) y[j][i] = (y[j][i] - s[i]) / l[j];
+        }
+        for (size_t i = 0; i < m; i++)
+            for (size_t j = 0; j < t->n; j++) x[(r + i) * ldx + j] = y[j][i];
+    }
+}
+
+/* Rows below the panel: solve against its triangle. */
 static void panel_rows(void *arg, qz_part part) {
     const chol_job *c = arg;
     size_t first = c->j0 + c->nb, lo, hi;
-    qz_split(c->n - first, 4, part, &lo, &hi);
-    for (size_t r = first + lo; r < first + hi; r++) {
-        double *row = c->a + r * c->n + c->j0;
-        for (size_t j = 0; j < c->nb; j++) {
-            const double *l = c->a + (c->j0 + j) * c->n + c->j0;
-            row[j] = (row[j] - dot(row, l, j)) / l[j];
-        }
-    }
+    qz_split(c->n - first, AT_ONCE, part, &lo, &hi);
+    const triangle t = {c->a + c->j0 * c->n + c->j0, c->n, c->nb};
+    if (lo < hi) solve_rows(&t, c->a + (first + lo) * c->n + c->j0, c->n, hi - lo);
 }
-/* Trailing update of the lower triangle in square tiles, dealt in turn so that threads share the work of long rows. */
-static void trailing_tiles(void *arg, qz_part part) {
+/* Trailing update of the lower triangle in square tiles, each a part. */
+static void trailing_tile(void *arg, qz_part part) {
     const chol_job *c = arg;
-    size_t first = c->j0 + c->nb, task = 0;
-    for (size_t r = first; r < c->n; r += TILE)
-        for (size_t q = first; q <= r; q += TILE, task++)
-            if (task % part.n == part.i)
-                c->sub(&(qz_dproduct){qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb,
-                                      c->a + r * c->n + c->j0, c->n, c->a + q * c->n + c->j0, c->n,
-                                      c->a + r * c->n + q, c->n}); /* on the diagonal also what lies above it: nobody
-                                                                    * reads that */
+    const size_t first = c->j0 + c->nb, w = side(c->n);
+    size_t i = 0;
+    while ((i + 1) * (i + 2) / 2 <= part.i) i++; /* row of tiles */
+    const size_t r = first + i * w, q = first + (part.i - i * (i + 1) / 2) * w;
+    c->sub(&(qz_dproduct){qz_min_size(w, c->n - r), qz_min_size(w, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n,
+                          c->a + q * c->n + c->j0, c->n, c->a + r * c->n + q, c->n}); /* on the diagonal also what lies
+                                                                                       * above it: nobody reads that */
 }
 
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
@@ -62,7 +80,8 @@ qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
             row[j] = sqrt(d);
         }
         qz_pool_run(run->pool, 0, panel_rows, &c);
-        qz_pool_run(run->pool, 0, trailing_tiles, &c);
+        const size_t tiles = (n - j0 - c.nb + side(n) - 1) / side(n);
+        if (tiles) qz_pool_run(run->pool, tiles * (tiles + 1) / 2, trailing_tile, &c);
     }
     return QZ_OK;
 }
@@ -113,28 +132,24 @@ typedef struct {
     double *inv;
 } feedback_job;
 
-/* Columns [c0, c0+n) of the inverse: forward substitution, TILE rows at a time. */
-static void inverse_stripe(const feedback_job *j, size_t c0) {
-    size_t k = j->h->cols, n = qz_min_size(TILE, k - c0);
-    for (size_t i0 = c0; i0 < k; i0 += TILE) {
-        size_t rows = qz_min_size(TILE, k - i0);
-        for (size_t c = c0; c < c0 + n; c++)
-            for (size_t i = i0; i < i0 + rows; i++) j->inv[c * k + i] = c == i;
+/* Columns [c0, c0+n) of the inverse: forward substitution, NB rows at a time. */
+static void inverse_stripe(const feedback_job *j, size_t c0, size_t n) {
+    const size_t k = j->h->cols;
+    for (size_t c = c0; c < c0 + n; c++) {
+        memset(j->inv + c * k + c0, 0, (k - c0) * sizeof *j->inv);
+        j->inv[c * k + c] = 1;
+    }
+    for (size_t i0 = c0; i0 < k; i0 += NB) {
+        const size_t rows = qz_min_size(NB, k - i0);
         if (i0 > c0) j->sub(&(qz_dproduct){n, rows, i0 - c0, j->inv + c0 * k + c0, k, j->l + i0 * k + c0, k,
                                            j->inv + c0 * k + i0, k});
-        for (size_t c = c0; c < c0 + n; c++) {
-            double *x = j->inv + c * k + i0;
-            for (size_t i = 0; i < rows; i++) {
-                const double *l = j->l + (i0 + i) * k + i0;
-                x[i] = (x[i] - dot(l, x, i)) / l[i];
-            }
-        }
+        solve_rows(&(triangle){j->l + i0 * k + i0, k, rows}, j->inv + c0 * k + i0, k, n);
     }
 }
-static void inverse_stripes(void *arg, qz_part part) {
+static void inverse_part(void *arg, qz_part part) {
     const feedback_job *j = arg;
-    /* long and short ones alternate */
-    for (size_t c = part.i * TILE; c < j->h->cols; c += part.n * TILE) inverse_stripe(j, c);
+    const size_t k = j->h->cols, n = k < MANY ? NB : 4 * NB;
+    inverse_stripe(j, part.i * n, qz_min_size(n, k - part.i * n)); /* the long ones first */
 }
 static void feedback_rows(void *arg, qz_part part) {
     const feedback_job *j = arg;
@@ -207,7 +222,8 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const 
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
     feedback_job j = {qz_dsub(run->cpu), h, l, qz_alloc_aligned(sq, sizeof(double))};
     if (j.inv == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols));
-    qz_pool_run(run->pool, 0, inverse_stripes, &j);
+    const size_t stripe = cols < MANY ? NB : 4 * NB;
+    qz_pool_run(run->pool, (cols + stripe - 1) / stripe, inverse_part, &j);
     qz_pool_run(run->pool, 0, feedback_rows, &j);
     qz_free(j.inv);
 out:
@@ -225,12 +241,25 @@ void qz_hessian_release(qz_hessian *h) {
     *h = (qz_hessian){0};
 }
 
+/* Each pair of columns once: the square of a part and, twice, what lies right of it. */
 qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out,
                              qz_error *err) {
+    enum { PART = 512 };
     const size_t cols = q->cols;
-    QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){rows, cols, cols, e, cols, q->h, cols, q->scratch, cols}, false, err));
     double sum = 0;
-    for (size_t r = 0; r < rows; r++) sum += (double)qz_dot_lanes(e + r * cols, q->scratch + r * cols, cols);
+    for (size_t p = 0; p < cols; p += PART) {
+        const size_t n = qz_min_size(PART, cols - p), rest = cols - p - n;
+        const float *h = q->h + p * cols + p;
+        double own = 0, all = 0;
+        QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){rows, n, n, e + p, cols, h, cols, q->scratch, n}, false, err));
+        for (size_t r = 0; r < rows; r++) own += (double)qz_dot_lanes(e + r * cols + p, q->scratch + r * n, n);
+        if (rest)
+            QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){rows, n, rest, e + p + n, cols, h + n, cols, q->scratch, n}, false,
+                                 err));
+        for (size_t r = 0; r < rows && rest; r++)
+            all += (double)qz_dot_lanes(e + r * cols + p, q->scratch + r * n, n);
+        sum += own + 2 * all;
+    }
     *out = sum;
     return QZ_OK;
 }

@@ -37,7 +37,7 @@ typedef struct {
 qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err);
 void qz_hessian_release(qz_hessian *h);
 typedef struct { const float *h; size_t cols; float *scratch; } qz_quadratic; /* h [cols, cols], scratch [rows, cols] */
-/* Σ over rows of e H eᵀ for e [rows, cols]. */
+/* Σ over rows of e H eᵀ for e [rows, cols], H symmetric. */
 qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err);
 /* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not
  * positive definite. */

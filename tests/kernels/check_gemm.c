@@ -211,10 +211,11 @@ static void check_products(check *c, size_t threads) {
     qz_run_release(&run);
 }
 
-/* Double sums in eight lanes: equal bits to the reference, the reference to plain sums. */
+/* Chains of double: equal bits to the reference, the reference to plain sums. */
 static void check_dsub(check *c) {
     c->op = "dsub";
-    static const size_t sizes[][3] = {{1, 1, 1}, {4, 4, 8}, {5, 7, 13}, {8, 3, 64}, {2, 9, 3}, {7, 4, 0}, {9, 10, 131}};
+    static const size_t sizes[][3] = {{1, 1, 1}, {4, 4, 8}, {5, 7, 13}, {8, 3, 64}, {2, 9, 3}, {7, 4, 0}, {9, 10, 131},
+                                      {17, 49, 128}, {13, 25, 300}};
     for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
         const size_t m = sizes[z][0], n = sizes[z][1], k = sizes[z][2];
         guarded ga, gb, gc, gd;
