@@ -1,7 +1,8 @@
-/* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint, with
- * --experts a Mixtral one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and memory
- * runs; gaussian weights, norms one. The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
- * Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4 (TinyLlama 1.1 B). */
+/* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint,
+ * with --experts a Mixtral one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and
+ * memory runs; gaussian weights, norms one. The same options give the same bytes on any thread count: every block of
+ * 65,536 weights has its own seed. Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4
+ * (TinyLlama 1.1 B). */
 #include "base/half.h"
 #include "base/io.h"
 #include "base/rng.h"
@@ -250,8 +251,8 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
 
 static const char usage[] =
     "usage: gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--hidden N] [--ffn N] [--layers N]\n"
-    "                     [--heads N] [--kv-heads N] [--head-dim N] [--experts N] [--used N] [--vocab N] [--context N]\n"
-    "                     [--tied] [--sigma X] [--threads N]\n";
+    "                     [--heads N] [--kv-heads N] [--head-dim N] [--experts N] [--used N] [--vocab N]\n"
+    "                     [--context N] [--tied] [--sigma X] [--threads N]\n";
 
 static bool read_u64(const char *text, uint64_t *out) {
     char *end;

@@ -12,13 +12,23 @@
 #include "calibrate/propagate.h"
 #include "kernels/matmul.h"
 
+/* A linear of the input, [rows, cols]. */
+typedef struct { const float *w; size_t rows; } qz_linear_rows;
+
 typedef struct {
     size_t cols;
     float *delta;                  /* [cols, cols] of all tokens */
     float *half[QZ_HALVES];        /* [cols, cols] Δ of each half */
+    /* Where the linears have fewer rows together than columns: delta is W·Δ [rows, cols], and of the halves there are
+     * some of those rows alone, which strengths are fitted on */
+    size_t rows;                   /* 0: not so */
+    uint32_t *sample;              /* [n_sample] which, ascending */
+    size_t n_sample, n_lin;
+    qz_linear_rows lin[QZ_LINEARS]; /* one below the other */
     float *gram[QZ_HALVES], *cross[QZ_HALVES]; /* means of each half */
     size_t lost_rows;              /* rows of what follows, 0: no residual stream */
-    float *back, *half_back[QZ_HALVES]; /* [lost_rows, cols] R (H + λI)⁻¹ of all tokens and of each half */
+    float *back, *half_back[QZ_HALVES]; /* [lost_rows, cols] R (H + λI)⁻¹ of all tokens and of each half (of the
+                                         * sampled rows) */
     float *lost[QZ_HALVES];        /* [lost_rows, cols] R of each half, means */
     size_t failed;                 /* of the three corrections (each half, all tokens):
                                     * could not be computed and are 0 */
@@ -26,16 +36,15 @@ typedef struct {
     double lambda;                 /* share of the mean diagonal */
 } qz_asymmetric;
 
-/* A linear of the input, [rows, cols]. */
-typedef struct { const float *w; size_t rows; } qz_linear_rows;
 /* What λ is fitted on: rows of these. */
-typedef struct { qz_mm *mm; const qz_linear_rows *lin; size_t n; } qz_lambda_fit;
+typedef struct { qz_mm *mm; const qz_linear_rows *lin; size_t n; } qz_lambda_fit; /* n <= QZ_LINEARS */
 /* At most `most` rows at equal distances over all linears: w [rows, k] and their numbers; how many. */
 size_t qz_sample_rows(const qz_linear_rows *lin, size_t n, size_t most, size_t k, float *w, uint32_t *index);
 
-/* lambda: share of the mean diagonal; 0: fitted, the largest of those whose corrections, made of one half, take within
- * 2 % of the most away on the other; without `fit` 0.02. residual: β as well, where s has it. A half without tokens:
- * both come out 0. */
+/* The linears of fit, if there is one, are those whose targets are asked for; their weights outlive a where they have
+ * fewer rows than columns. lambda: share of the mean diagonal; 0: fitted, the largest of those whose corrections,
+ * made of one half, take within 2 % of the most away on the other; without `fit` 0.02. residual: β as well, where s
+ * has it. A half without tokens: both come out 0. */
 qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual,
                              const qz_lambda_fit *fit, qz_error *err);
 /* target [rows, cols] = W'; alpha = {α, β}, each in [0, 1]. Where lost_rows is not 0, rows must equal it. */

@@ -1,6 +1,7 @@
 #include "methods/damping.h"
 #include "base/size.h"
 #include "methods/lanes.h"
+#include "methods/some_columns.h"
 #include <string.h>
 
 /* Candidates up to as much as the mean diagonal itself. The strongest whose loss is within TIE of the best (of what the
@@ -10,33 +11,9 @@
 static const double candidates[] = {0.01, 0.03, 0.1, 0.3, 0.6, 1.0}, TIE = 0.02;
 enum { CANDIDATES = sizeof candidates / sizeof *candidates, SAMPLE = 64, STEPS = 10 };
 
-/* Columns that the codes of the trials have: all, or of a wide input whole groups at equal distances, since factoring
- * all would take longer than all else (9728 columns: 0.6 TFLOP a candidate). */
-enum { MOST_COLUMNS = 2560 };
-typedef struct { size_t n, of; uint32_t *at; } columns;
-
-static qz_status choose_columns(columns *c, const qz_code_grid *grid, size_t cols, size_t most, qz_error *err) {
-    const size_t g = grid->group, groups = g && cols % g == 0 ? cols / g : 1;
-    const size_t n = groups > 1 ? qz_min_size(groups, qz_max_size(1, most / g)) : 1;
-    *c = (columns){.n = groups > 1 ? n * g : cols, .of = cols};
-    c->at = qz_alloc_array(c->n, sizeof *c->at);
-    if (c->at == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", cols);
-    for (size_t i = 0; i < c->n; i++)
-        c->at[i] = (uint32_t)(groups > 1 ? i / g * groups / n * g + i % g : i);
-    return QZ_OK;
-}
-static void pick_rows(const columns *c, const float *x, size_t rows, float *out) {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < c->n; i++) out[r * c->n + i] = x[r * c->of + c->at[i]];
-}
-static void pick_square(const columns *c, const double *x, double *out) {
-    for (size_t i = 0; i < c->n; i++)
-        for (size_t j = 0; j < c->n; j++) out[i * c->n + j] = x[c->at[i] * c->of + c->at[j]];
-}
-
 typedef struct {
     size_t rows, cols;
-    columns some;
+    qz_columns some;         /* of a wide input not all */
     double *gram;             /* of those */
     float *part;              /* [rows, some] */
     float *w;                 /* [rows, cols] rows of the linears */
@@ -46,7 +23,7 @@ typedef struct {
 } sample;
 
 static void release(sample *x) {
-    qz_free(x->some.at);
+    qz_columns_release(&x->some);
     qz_free(x->gram);
     qz_free(x->part);
     qz_free(x->w);
@@ -85,7 +62,7 @@ static qz_status gather(sample *x, const qz_damping_job *j, const qz_asymmetric 
     const size_t k = a->cols, n = j->n;
     const qz_linear_rows *lin = j->lin;
     uint32_t index[SAMPLE];
-    QZ_TRY(choose_columns(&x->some, j->o->codes.grid, k, MOST_COLUMNS, err));
+    QZ_TRY(qz_columns_open(&x->some, j->o->codes.grid->group, k, QZ_MOST_COLUMNS, err));
     x->cols = k;
     x->rows = sampled(lin, n);
     if (!reserve(x, a->lost_rows != 0))
@@ -106,12 +83,12 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     const int other = 1 - h;
     double codes = 0;
     qz_quantized_decode(q, x->part);
-    memset(x->d, 0, x->rows * k * sizeof *x->d);
     for (size_t r = 0; r < x->rows; r++)
         for (size_t i = 0; i < x->some.n; i++) {
-            const size_t at = r * k + x->some.at[i];
-            x->d[at] = x->w[at] - x->part[r * x->some.n + i];
+            float *d = &x->part[r * x->some.n + i];
+            *d = x->w[r * k + x->some.at[i]] - *d;
         }
+    qz_columns_back(&x->some, x->part, x->rows, x->d);
     QZ_TRY(qz_quadratic_error(mm, &(qz_quadratic){a->gram[other], k, x->scratch}, x->d, x->rows, &codes, err));
     const qz_product turned = {x->rows, k, k, x->d, k, a->cross[other], k, x->scratch, k}; /* D Cᵀ */
     QZ_TRY(qz_mm_gemm_nt(mm, &turned, false, err));
@@ -131,8 +108,8 @@ static qz_status judge(const qz_damping_job *j, sample *x, const qz_pair_stats *
         qz_arena arena = {0};
         qz_gptq g = {0};
         qz_quantized q = {0};
-        pick_square(&x->some, s->gram[h], x->gram);
-        pick_rows(&x->some, x->target[h], x->rows, x->part);
+        qz_columns_square(&x->some, s->gram[h], x->gram);
+        qz_columns_rows(&x->some, x->target[h], x->rows, x->part);
         qz_status st = qz_gptq_prepare(&g, j->run, x->gram, x->some.n, o, err);
         if (st == QZ_OK) st = qz_gptq_quantize(&g, j->mm, x->part, x->rows, &arena, &q, err);
         if (st == QZ_OK) st = held_out(x, j->mm, a, h, &q, out, err);
@@ -178,13 +155,13 @@ static const double few[] = {0.01, 0.1, 0.4, 1.0};
 enum { FEW = sizeof few / sizeof *few };
 
 typedef struct {
-    columns some;
+    qz_columns some;
     double *gram;                  /* of them, without the tokens */
     float *x, *w, *d, *y;          /* the tokens and the rows in those columns; errors of codes, of outputs */
     size_t rows;
 } held_sample;
 static void held_release(held_sample *x) {
-    qz_free(x->some.at);
+    qz_columns_release(&x->some);
     qz_free(x->gram);
     qz_free(x->x);
     qz_free(x->w);
@@ -194,7 +171,7 @@ static void held_release(held_sample *x) {
 
 static qz_status held_open(held_sample *x, const qz_damping_job *j, const qz_damping_tokens *t, qz_error *err) {
     uint32_t index[SAMPLE];
-    QZ_TRY(choose_columns(&x->some, j->o->codes.grid, t->cols, MOST_COLUMNS, err));
+    QZ_TRY(qz_columns_open(&x->some, j->o->codes.grid->group, t->cols, QZ_MOST_COLUMNS, err));
     const size_t k = x->some.n;
     float *whole = qz_alloc_array(x->rows * t->cols, sizeof *whole);
     x->gram = qz_alloc_array(k * k, sizeof *x->gram);
@@ -205,8 +182,8 @@ static qz_status held_open(held_sample *x, const qz_damping_job *j, const qz_dam
     const bool ok = whole && x->gram && x->x && x->w && x->d && x->y;
     if (ok) {
         (void)qz_sample_rows(j->lin, j->n, SAMPLE, t->cols, whole, index);
-        pick_rows(&x->some, whole, x->rows, x->w);
-        pick_rows(&x->some, t->x, t->n, x->x);
+        qz_columns_rows(&x->some, whole, x->rows, x->w);
+        qz_columns_rows(&x->some, t->x, t->n, x->x);
     }
     qz_free(whole);
     return ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", t->cols);

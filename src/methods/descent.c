@@ -8,7 +8,7 @@
 #include "methods/lanes.h"
 #include <math.h>
 
-/* rows of a batch at most; columns of a strip; columns that a strip's steps change at a time (with them 512 KiB of H) */
+/* rows of a batch at most; columns of a strip; columns that its steps change at a time (512 KiB of H) */
 enum { BATCH = 256, STRIP = 256, SPAN = 512 };
 
 typedef struct {

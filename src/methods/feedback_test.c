@@ -10,6 +10,7 @@
 #include "codecs/int_group.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "methods/cholesky.h"
 #include "methods/feedback.h"
 #include "methods/int_grid.h"
 

@@ -1,90 +1,9 @@
 #include "methods/hessian.h"
+#include "methods/cholesky.h"
 #include "methods/lanes.h"
 #include "base/size.h"
-#include "kernels/dense.h"
 #include <math.h>
 #include <string.h>
-
-/* columns of a Cholesky panel; side of a task of its update, of few and of many columns; of those, columns */
-enum { NB = 64, TILE = 96, WIDE_TILE = 192, MANY = 2048 };
-static size_t side(size_t n) { return n < MANY ? TILE : WIDE_TILE; }
-
-typedef struct {
-    qz_dsub_fn sub;
-    double *a;
-    size_t n, j0, nb;
-} chol_job;
-
-static double dot(const double *x, const double *y, size_t n) { /* short: a row inside a panel */
-    double s = 0;
-    for (size_t k = 0; k < n; k++) s += x[k] * y[k];
-    return s;
-}
-
-/* Rows of x [rows, n] (ldx) against the triangle l [n, n] (ldl): x_j = (x_j − Σ_{q<j} x_q·l_jq) / l_jj, each sum in
- * order. AT_ONCE rows run side by side, turned so that their values of a column lie together. */
-enum { AT_ONCE = 8 };
-typedef struct { const double *l; size_t ldl, n; } triangle;
-static void solve_rows(const triangle *t, double *x, size_t ldx, size_t rows) {
-    double y[NB][AT_ONCE];
-    for (size_t r = 0; r < rows; r += AT_ONCE) {
-        const size_t m = qz_min_size(AT_ONCE, rows - r);
-        for (size_t i = 0; i < AT_ONCE; i++)
-            for (size_t j = 0; j < t->n; j++) y[j][i] = i < m ? x[(r + i) * ldx + j] : 0;
-        for (size_t j = 0; j < t->n; j++) {
-            const double *l = t->l + j * t->ldl;
-            double s[AT_ONCE] = {0};
-            for (size_t q = 0; q < j; q++)
-                for (size_t i = 0; i < AT_ONCE; i++) s[i] += y[q][i] * l[q];
-            for (size_t i = 0; i < AT_ONCE; i++) y[j][i] = (y[j][i] - s[i]) / l[j];
-        }
-        for (size_t i = 0; i < m; i++)
-            for (size_t j = 0; j < t->n; j++) x[(r + i) * ldx + j] = y[j][i];
-    }
-}
-
-/* Rows below the panel: solve against its triangle. */
-static void panel_rows(void *arg, qz_part part) {
-    const chol_job *c = arg;
-    size_t first = c->j0 + c->nb, lo, hi;
-    qz_split(c->n - first, AT_ONCE, part, &lo, &hi);
-    const triangle t = {c->a + c->j0 * c->n + c->j0, c->n, c->nb};
-    if (lo < hi) solve_rows(&t, c->a + (first + lo) * c->n + c->j0, c->n, hi - lo);
-}
-/* Trailing update of the lower triangle in square tiles, each a part. */
-static void trailing_tile(void *arg, qz_part part) {
-    const chol_job *c = arg;
-    const size_t first = c->j0 + c->nb, w = side(c->n);
-    size_t i = 0;
-    while ((i + 1) * (i + 2) / 2 <= part.i) i++; /* row of tiles */
-    const size_t r = first + i * w, q = first + (part.i - i * (i + 1) / 2) * w;
-    c->sub(&(qz_dproduct){qz_min_size(w, c->n - r), qz_min_size(w, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n,
-                          c->a + q * c->n + c->j0, c->n, c->a + r * c->n + q, c->n}); /* on the diagonal also what lies
-                                                                                       * above it: nobody reads that */
-}
-
-qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
-    const qz_dsub_fn sub = qz_dsub(run->cpu);
-    for (size_t j0 = 0; j0 < n; j0 += NB) {
-        chol_job c = {sub, a, n, j0, qz_min_size(NB, n - j0)};
-        for (size_t j = 0; j < c.nb; j++) {
-            double *row = a + (j0 + j) * n + j0;
-            for (size_t q = 0; q < j; q++) {
-                const double *l = a + (j0 + q) * n + j0;
-                row[q] = (row[q] - dot(row, l, q)) / l[q];
-            }
-            double d = row[j] - dot(row, row, j);
-            if (!(d > 0) || !isfinite(d))
-                return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j,
-                               n, d);
-            row[j] = sqrt(d);
-        }
-        qz_pool_run(run->pool, 0, panel_rows, &c);
-        const size_t tiles = (n - j0 - c.nb + side(n) - 1) / side(n);
-        if (tiles) qz_pool_run(run->pool, tiles * (tiles + 1) / 2, trailing_tile, &c);
-    }
-    return QZ_OK;
-}
 
 typedef struct { double key; uint32_t index; } ranked;
 static int by_key(const void *a, const void *b) {
@@ -125,31 +44,19 @@ static qz_status make_order(qz_hessian *h, const double *diag, const qz_hessian_
 /* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's
  * U[t][u]/U[t][t]. inv holds L⁻¹ transposed: row c is column c of the inverse, so that every sum runs
  * along two rows. */
-typedef struct {
-    qz_dsub_fn sub;
-    const qz_hessian *h;
-    const double *l;
-    double *inv;
-} feedback_job;
+enum { STRIPE = 64, WIDE_STRIPE = 256, MANY = 2048 }; /* columns of the inverse at a time; of how many columns */
+typedef struct { qz_chol chol; const qz_hessian *h; double *inv; } feedback_job;
+static size_t stripe(size_t k) { return k < MANY ? STRIPE : WIDE_STRIPE; }
 
-/* Columns [c0, c0+n) of the inverse: forward substitution, NB rows at a time. */
-static void inverse_stripe(const feedback_job *j, size_t c0, size_t n) {
-    const size_t k = j->h->cols;
-    for (size_t c = c0; c < c0 + n; c++) {
-        memset(j->inv + c * k + c0, 0, (k - c0) * sizeof *j->inv);
-        j->inv[c * k + c] = 1;
-    }
-    for (size_t i0 = c0; i0 < k; i0 += NB) {
-        const size_t rows = qz_min_size(NB, k - i0);
-        if (i0 > c0) j->sub(&(qz_dproduct){n, rows, i0 - c0, j->inv + c0 * k + c0, k, j->l + i0 * k + c0, k,
-                                           j->inv + c0 * k + i0, k});
-        solve_rows(&(triangle){j->l + i0 * k + i0, k, rows}, j->inv + c0 * k + i0, k, n);
-    }
-}
+/* A stripe of columns of the inverse; the long ones come first. */
 static void inverse_part(void *arg, qz_part part) {
     const feedback_job *j = arg;
-    const size_t k = j->h->cols, n = k < MANY ? NB : 4 * NB;
-    inverse_stripe(j, part.i * n, qz_min_size(n, k - part.i * n)); /* the long ones first */
+    const size_t k = j->h->cols, c0 = part.i * stripe(k), n = qz_min_size(stripe(k), k - c0);
+    for (size_t c = c0; c < c0 + n; c++) {
+        memset(j->inv + c * k, 0, k * sizeof *j->inv);
+        j->inv[c * k + c] = 1;
+    }
+    qz_chol_forward(&j->chol, j->inv + c0 * k, n, c0);
 }
 static void feedback_rows(void *arg, qz_part part) {
     const feedback_job *j = arg;
@@ -158,9 +65,9 @@ static void feedback_rows(void *arg, qz_part part) {
         const size_t ru = k - 1 - u;
         const double *x = j->inv + ru * k;
         float *f = j->h->feedback + u * k;
-        for (size_t t = 0; t < u; t++) f[t] = (float)-(j->l[(k - 1 - t) * (k + 1)] * x[k - 1 - t]);
+        for (size_t t = 0; t < u; t++) f[t] = (float)-(j->chol.l[(k - 1 - t) * (k + 1)] * x[k - 1 - t]);
         memset(f + u, 0, (k - u) * sizeof *f);
-        j->h->weight[u] = (float)(j->l[ru * (k + 1)] * j->l[ru * (k + 1)]);
+        j->h->weight[u] = (float)(j->chol.l[ru * (k + 1)] * j->chol.l[ru * (k + 1)]);
     }
 }
 
@@ -220,10 +127,9 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const 
     QZ_GOTO(factor(h, run, gram, &(diagonal){diag, mean, how->damp}, l, err));
     for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
-    feedback_job j = {qz_dsub(run->cpu), h, l, qz_alloc_aligned(sq, sizeof(double))};
+    feedback_job j = {qz_chol_of(run, l, cols), h, qz_alloc_aligned(sq, sizeof(double))};
     if (j.inv == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols));
-    const size_t stripe = cols < MANY ? NB : 4 * NB;
-    qz_pool_run(run->pool, (cols + stripe - 1) / stripe, inverse_part, &j);
+    qz_pool_run(run->pool, (cols + stripe(cols) - 1) / stripe(cols), inverse_part, &j);
     qz_pool_run(run->pool, 0, feedback_rows, &j);
     qz_free(j.inv);
 out:

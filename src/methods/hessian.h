@@ -39,7 +39,4 @@ void qz_hessian_release(qz_hessian *h);
 typedef struct { const float *h; size_t cols; float *scratch; } qz_quadratic; /* h [cols, cols], scratch [rows, cols] */
 /* Σ over rows of e H eᵀ for e [rows, cols], H symmetric. */
 qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err);
-/* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not
- * positive definite. */
-qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err);
 #endif

@@ -1,6 +1,6 @@
 #include "methods/norm_refit.h"
 #include "base/size.h"
-#include "methods/hessian.h"
+#include "methods/cholesky.h"
 #include <math.h>
 #include <string.h>
 

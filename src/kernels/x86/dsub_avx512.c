@@ -1,11 +1,11 @@
 /* c −= a·bᵀ in double (dense.h), AVX-512: 8 x 24 sums in registers, one chain each. */
 #include <immintrin.h>
-#include <stddef.h>
+#include "kernels/x86/dsub_tiles.h"
 
 enum { DSUB_ROWS = 8, DSUB_COLS = 24, WIDE = 8, VECTORS = DSUB_COLS / WIDE };
 
 /* c −= a [DSUB_ROWS, steps] (lda) times b [steps, DSUB_COLS]. */
-static inline void dsub_tile(const double *a, size_t lda, size_t steps, const double *b, double *c, size_t ldc) {
+DSUB_INLINE void dsub_tile(const double *a, size_t lda, size_t steps, const double *b, double *c, size_t ldc) {
     __m512d s[DSUB_ROWS][VECTORS];
     for (size_t i = 0; i < DSUB_ROWS; ++i)
         for (size_t j = 0; j < VECTORS; ++j) s[i][j] = _mm512_loadu_pd(c + i * ldc + j * WIDE);
@@ -21,6 +21,6 @@ static inline void dsub_tile(const double *a, size_t lda, size_t steps, const do
         for (size_t j = 0; j < VECTORS; ++j) _mm512_storeu_pd(c + i * ldc + j * WIDE, s[i][j]);
 }
 
-#include "kernels/x86/dsub_tiles.h"
-
-void qz_dsub_avx512(const qz_dproduct *d) { dsub_all(d); }
+void qz_dsub_avx512(const qz_dproduct *d) {
+    dsub_all((dsub_level){DSUB_ROWS, DSUB_COLS, dsub_tile}, d);
+}
