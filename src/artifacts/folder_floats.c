@@ -152,17 +152,37 @@ static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
+/* Largest scale of blocks that hold more than zeros, as the value of its largest code; of floats their own largest. */
+static qz_status top_of(const qz_tensor_view *t, float *most, qz_error *err) {
+    const qz_code_layout g = t->coded ? t->coded->ops->layout(t->coded) : (qz_code_layout){.form = QZ_CODES_TABLE};
+    if (g.form != QZ_CODES_FLOAT || g.group == 0) return amax_of(t, most, err);
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    int zero;
+    if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", t->name);
+    for (size_t r = 0; r < t->rows; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols; k++) {
+            if (x[k] == 0) continue;
+            const float top = t->coded->ops->scale(t->coded, r, k / g.group, &zero) * qz_small_max(g.element);
+            if (top > *most) *most = top;
+        }
+    }
+    qz_free(x);
+    return QZ_OK;
+}
+
+typedef qz_status of_matrix(const qz_tensor_view *t, float *most, qz_error *err);
+/* Of the matrices that share a tensor's scale with the item. */
+static qz_status merged(const qz_artifact_plan *p, const qz_artifact_item *it, of_matrix *each, float *out,
+                        qz_error *err) {
     qz_input_widths w;
-    *out = it->scale_amax;
-    if (it->scale_amax > 0) return QZ_OK;
     if (p->model->loose) {
         const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
         const size_t n = qz_loose_merged(p->model, it->source, all);
-        for (size_t i = 0; i < n; i++) QZ_TRY(amax_of(all[i], out, err));
+        for (size_t i = 0; i < n; i++) QZ_TRY(each(all[i], out, err));
         return QZ_OK;
     }
-    if (it->layer < 0 || it->linear < 0) return amax_of(it->source, out, err);
+    if (it->layer < 0 || it->linear < 0) return each(it->source, out, err);
     qz_input_widths_of(&p->model->config, &w);
     for (size_t i = 0; i < qz_inputs(&w, (size_t)it->layer); i++) {
         const qz_input in = qz_input_at(&w, (size_t)it->layer, i);
@@ -171,11 +191,20 @@ qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_ite
             continue;
         for (size_t l = in.first; l < in.first + in.n; l++) {
             const qz_tensor_view *t = qz_block_linear(&p->model->blocks[it->layer], l, expert);
-            if (t) QZ_TRY(amax_of(t, out, err));
+            if (t) QZ_TRY(each(t, out, err));
         }
         return QZ_OK;
     }
-    return amax_of(it->source, out, err);
+    return each(it->source, out, err);
+}
+
+qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
+    *out = it->scale_amax;
+    return it->scale_amax > 0 ? QZ_OK : merged(p, it, amax_of, out, err);
+}
+qz_status qz_folder_merged_top(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
+    *out = 0;
+    return merged(p, it, top_of, out, err);
 }
 
 qz_type qz_folder_value_type(const qz_model *m, const qz_tensor_view *t) {

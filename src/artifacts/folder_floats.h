@@ -41,4 +41,6 @@ qz_type qz_folder_values_type(const qz_model *m, bool as_said);
 /* Largest magnitude of the linears that engines merge with the item's (q k v; gate up; an expert's): they share a
  * tensor's scale. Decodes them. */
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err);
+/* The largest value that their scales can say (a block of small codes has a larger scale than its values need). */
+qz_status qz_folder_merged_top(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err);
 #endif

@@ -34,19 +34,19 @@ static qz_type values_of(const qz_code_setting *s) {
 }
 
 /* The largest block's power of two is 2^8 under it, the largest that E4M3 has. */
-static float power_of_tensor(float amax, float most) {
+static float power_of_tensor(float top, float most) {
     int e;
-    const float m = frexpf(amax / most, &e);
-    if (!(m > 0) || !isfinite(amax)) return 1;
+    const float m = frexpf(top / most, &e);
+    if (!(m > 0) || !isfinite(top)) return 1;
     e = (m == 0.5f ? e - 1 : e) - 8;
     return ldexpf(1, e < -126 ? -126 : e > 118 ? 118 : e);
 }
 
-static float tensor_of(const placing *x, float amax) {
+static float tensor_of(const placing *x, float top) {
     const qz_scale_type a = x->from->stored, b = x->to.stored;
     if (!under_tensor(b)) return 1;
     if (under_tensor(a)) return a == b ? x->from->tensor : 1 / x->from->tensor;
-    const float power = power_of_tensor(amax, qz_small_max(x->from->element));
+    const float power = power_of_tensor(top, qz_small_max(x->from->element));
     return b == QZ_SCALE_E4M3 ? 1 / power : power;
 }
 
@@ -135,20 +135,20 @@ static qz_status reserve(placing *x, size_t down, qz_arena *arena, const char *n
     return QZ_OK;
 }
 
-qz_status qz_floats_place(const qz_scaled_float *from, const qz_grid_target *to, float amax, qz_arena *arena,
+qz_status qz_floats_place(const qz_scaled_float *from, const qz_grid_target *to, float top, qz_arena *arena,
                           qz_quantized *q, qz_grid_fit *fit, qz_error *err) {
     const size_t rows = from->base.rows, cols = from->base.cols;
     qz_float_grid g;
     placing x = {.from = from};
     *fit = (qz_grid_fit){.ok = true};
-    if (!qz_float_grid_of(&to->codes, cols, amax, &g) || g.type != from->element)
+    if (!qz_float_grid_of(&to->codes, cols, top, &g) || g.type != from->element)
         return (void)no(fit, "its codes are %s, which the target has not", from->base.ops->name), QZ_OK;
     const size_t high = to->codes.block_rows == QZ_ALL_ROWS ? rows : g.block_rows, down = (rows + high - 1) / high;
     x.to = (qz_scaled_float){.base = {from->base.ops, rows, cols}, .element = from->element, .bits = 8,
                              .block_rows = high, .block_cols = g.block_cols, .whole = high == rows && rows > 1,
                              .stored = to->codes.scale, .dtype = values_of(&to->codes)};
     x.across = (cols + g.block_cols - 1) / g.block_cols;
-    x.to.tensor = tensor_of(&x, amax);
+    x.to.tensor = tensor_of(&x, top);
     if (!isfinite(x.to.tensor) || !(x.to.tensor > 0))
         return (void)no(fit, "its tensor's scale %g has no reciprocal", (double)from->tensor), QZ_OK;
     QZ_TRY(reserve(&x, down, arena, to->name, err));

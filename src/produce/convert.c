@@ -11,6 +11,7 @@
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "methods/convert_float.h"
+#include "model/steps.h"
 #include "produce/catalog.h"
 #include "produce/proof.h"
 #include "artifacts/provenance.h"
@@ -64,6 +65,41 @@ static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
     if (m->head->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.output_type = qz_type_get(m->head->type)->ggml_id;
 }
 
+/* "layers.{0,2}.self_attn.q_proj=keep" of linear k where the source of codes has floats; an empty text: nowhere. */
+static void kept_text(const qz_model *m, size_t k, qz_str *out) {
+    const char *part = NULL;
+    for (size_t l = 0; l < m->config.layers; l++) {
+        const qz_tensor_view *t = m->blocks[l].linear[k];
+        const char *at = t && qz_tensor_floats(t) ? strstr(t->name, "layers.") : NULL;
+        if (!at) continue;
+        qz_str_printf(out, "%s%zu", part ? "," : "layers.{", l);
+        at += strlen("layers.");
+        part = at + strspn(at, "0123456789");
+    }
+    if (!part) return;
+    const size_t n = strlen(part), tail = strlen(".weight");
+    qz_str_printf(out, "}%.*s=keep", (int)(qz_str_ends(part, ".weight") ? n - tail : n), part);
+}
+
+/* Linears that the source leaves in floats stay so, where the target can say it. */
+static qz_status keep_floats(qz_scheme_spec *spec, const qz_model *m, qz_arena *arena, qz_error *err) {
+    const char *rules[QZ_LINEARS];
+    size_t n = 0;
+    if (!m->scheme || m->loose || spec->n_modules || spec->scheme == QZ_SCHEME_GGUF ||
+        qz_scheme_module_room(spec->scheme) == QZ_MODULES_NONE)
+        return QZ_OK;
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
+        qz_str text = {0};
+        kept_text(m, k, &text);
+        const char *rule = text.len ? qz_arena_strdup(arena, text.ptr) : NULL;
+        const bool failed = text.failed || (text.len && !rule);
+        qz_str_release(&text);
+        if (failed) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+        if (rule) rules[n++] = rule;
+    }
+    return n ? qz_module_rules_parse(spec, rules, n, arena, err) : QZ_OK;
+}
+
 static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                            qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
@@ -83,6 +119,7 @@ static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_opt
                                  .provenance = prov, .n_provenance = n};
     qz_scheme_spec spec = o->recipe->spec;
     keep_others(&spec, s->model);
+    QZ_TRY(keep_floats(&spec, s->model, arena, err));
     return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);
 }
 
@@ -160,16 +197,48 @@ static qz_status small_float_edge(const qz_conversion *c, const qz_artifact_item
                                   qz_edge *e, qz_arena *arena, qz_quantized *q, qz_error *err) {
     const qz_grid_target to = qz_convert_target(it, qz_item_spec(&c->plan, it));
     qz_grid_fit fit = {.why = "blocks run over rows, which the target has in another order"};
-    float amax = 0;
+    float top = 0;
     const bool powers = from->stored == QZ_SCALE_E8M0 && to.codes.scale >= QZ_SCALE_E4M3;
-    if (powers) QZ_TRY(qz_folder_merged_amax(&c->plan, it, &amax, err));
+    if (powers) QZ_TRY(qz_folder_merged_top(&c->plan, it, &top, err));
     if (it->permute == QZ_PERMUTE_NONE || !qz_item_code_kind(&c->plan, it)->as_filed)
-        QZ_TRY(qz_floats_place(from, &to, amax, arena, q, &fit, err));
+        QZ_TRY(qz_floats_place(from, &to, top, arena, q, &fit, err));
     memcpy(e->why, fit.why, sizeof e->why);
     if (!fit.ok) return QZ_OK;
     e->relative = true;
     e->bound = fit.bound;
     e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
+    return QZ_OK;
+}
+
+/* MXFP4 as GGUF and the experts of gpt-oss hold it: a byte of the power of two and 16 of codes, the second half of the
+ * block above the first. NULL: another format, or a scale that is no number. */
+static qz_status blocks_as_floats(const qz_tensor_view *t, qz_type dtype, qz_arena *arena, const qz_scaled_float **out,
+                                  qz_error *err) {
+    enum { WIDE = 32, BYTES = 17, NAN_BYTE = 255, BIAS = 127 };
+    const bool plain = t->type == QZ_TYPE_MXFP4;
+    size_t bytes;
+    *out = NULL;
+    if ((!plain && !qz_coded_has_blocks(t->coded, QZ_TYPE_MXFP4)) || t->cols % WIDE) return QZ_OK;
+    QZ_TRY(qz_tensor_bytes(QZ_TYPE_MXFP4, t->rows, t->cols, &bytes, err));
+    const size_t n = bytes / BYTES;
+    uint8_t *made = plain ? NULL : qz_arena_alloc(arena, bytes, 1), *codes = qz_arena_alloc(arena, n, WIDE);
+    float *scales = qz_arena_alloc(arena, n, sizeof *scales);
+    qz_scaled_float *f = qz_arena_calloc(arena, 1, sizeof *f);
+    if ((!plain && !made) || !codes || !scales || !f)
+        return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", t->name);
+    if (!plain) (void)t->coded->ops->blocks(t->coded, QZ_TYPE_MXFP4, made);
+    const uint8_t *blocks = plain ? t->data : made;
+    for (size_t b = 0; b < n; b++) {
+        const uint8_t *x = blocks + b * BYTES;
+        if (x[0] == NAN_BYTE) return QZ_OK;
+        scales[b] = ldexpf(1, x[0] - BIAS);
+        for (size_t i = 0; i < WIDE; i++)
+            codes[b * WIDE + i] = i < WIDE / 2 ? x[1 + i] & 15 : (uint8_t)(x[1 + i - WIDE / 2] >> 4);
+    }
+    *f = (qz_scaled_float){.base = {qz_scaled_float_ops(QZ_E2M1), t->rows, t->cols}, .element = QZ_E2M1, .bits = 8,
+                           .block_rows = 1, .block_cols = WIDE, .codes = codes, .scales = scales,
+                           .stored = QZ_SCALE_E8M0, .tensor = 1, .dtype = dtype};
+    *out = f;
     return QZ_OK;
 }
 
@@ -195,6 +264,7 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         return QZ_OK;
     }
     const qz_scaled_float *small = qz_scaled_float_of(t->coded);
+    if (!small) QZ_TRY(blocks_as_floats(t, qz_folder_value_type(c->plan.model, t), arena, &small, err));
     if (small && it->type == QZ_TYPE_CODED && qz_item_spec(&c->plan, it)->element != QZ_ELEMENT_INT)
         return small_float_edge(c, it, small, e, arena, q, err);
     const qz_code_kind *kind = qz_item_code_kind(&c->plan, it);
