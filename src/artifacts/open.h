@@ -41,6 +41,10 @@ char *qz_manifest_path(const char *path);
 qz_status qz_manifest_add(const char *manifest, const char *key, json_t *value, qz_error *err);
 /* Only sizes and hashes of the manifest's files. */
 qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err);
+/* The first scale of an FP8 cache that is no number above 0: *name (borrowed of the model) and its value; NULL: none.
+ * Servers read these scales, nothing here does. */
+qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, const char **name, double *value,
+                                   qz_error *err);
 /* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
  * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row,
  * not a failure. */

@@ -2,8 +2,13 @@
  * scales, decoding. */
 #include "artifacts/artifacts_int.h"
 #include "artifacts/raw.h"
+#include "artifacts/open.h"
+#include "base/bytes.h"
+#include "base/half.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
+#include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include <math.h>
 #include <string.h>
@@ -107,8 +112,40 @@ static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena
     return row(s, "decode", bad == 0, detail ? detail : "");
 }
 
+static float float_at(const qz_st_tensor *t, size_t i) {
+    float x = NAN;
+    if (t->dtype == QZ_ST_F32) memcpy(&x, t->data + 4 * i, 4);
+    else if (t->dtype == QZ_ST_F16) x = qz_f16_to_f32(qz_load_u16le(t->data + 2 * i));
+    else if (t->dtype == QZ_ST_BF16) x = qz_bf16_to_f32(qz_load_u16le(t->data + 2 * i));
+    return x;
+}
+
+qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, const char **name, double *value,
+                                   qz_error *err) {
+    qz_st_dir d = {0};
+    *name = NULL;
+    if (qz_leftovers_count(m, QZ_LEFT_CACHE) == 0 || !qz_path_is_dir(path)) return QZ_OK;
+    QZ_TRY(qz_st_dir_open(&d, path, err));
+    for (size_t i = 0; i < m->n_left && !*name; i++) {
+        const qz_leftover *x = &m->left[i];
+        const qz_st_tensor *t = x->kind == QZ_LEFT_CACHE ? qz_st_dir_find(&d, x->file_name, NULL) : NULL;
+        for (size_t k = 0; t && k < t->elems && !*name; k++) {
+            const float scale = float_at(t, k);
+            if (!isfinite(scale) || !(scale > 0)) *name = x->file_name, *value = (double)scale;
+        }
+    }
+    qz_st_dir_release(&d);
+    return QZ_OK;
+}
+
 /* Rows only where there is something to say. */
-static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
+static qz_status check_leftovers(sheet *s, const char *path, const qz_model *m, qz_arena *arena) {
+    const char *scale;
+    double value;
+    QZ_TRY(qz_artifact_cache_scales(path, m, &scale, &value, s->err));
+    char *bad = scale ? qz_arena_printf(arena, "scale %g of an FP8 cache: '%s': expected a finite number above 0", value,
+                                        scale) : NULL;
+    if (scale) QZ_TRY(row(s, "cache", false, bad ? bad : scale));
     const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
     const qz_config_keys *k = &m->config.keys;
     qz_str names = {0};
@@ -207,7 +244,7 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
         char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container,
                                        m->encoding, m->n_tensors);
         qz_status st = row(&s, "structure", true, detail ? detail : "");
-        if (st == QZ_OK) st = check_leftovers(&s, m, arena);
+        if (st == QZ_OK) st = check_leftovers(&s, path, m, arena);
         if (st == QZ_OK) st = check_tokenizer(&s, path, m, arena);
         if (st == QZ_OK) st = check_decode(&s, run, m, arena);
         qz_model_free(m);

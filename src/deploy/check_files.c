@@ -1,3 +1,4 @@
+#include "artifacts/adapter.h"
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -225,6 +226,34 @@ static void check_accepted(qz_check_job *j) {
 }
 
 /* ---- adapter ---- */
+/* Its products against the linears of the shape, by name: a width that differs is another model's adapter. */
+static void adapter_fits(qz_check_job *j) {
+    qz_adapter a = {0};
+    qz_error e = {0};
+    bool turned;
+    char *weights = qz_path_join(j->o.lora, "adapter_model.safetensors");
+    const bool there = weights && qz_path_exists(weights);
+    qz_free(weights);
+    if (!there) return; /* what its configuration says alone */
+    if (qz_adapter_open(j->o.lora, &a, &e) != QZ_OK) {
+        qz_check_add(&j->f, "CHK-OPEN", j->o.lora, "%s", e.text);
+        return;
+    }
+    for (size_t i = 0; i < a.n && j->shape; i++) {
+        char name[QZ_ST_MAX_NAME + 1];
+        for (size_t s = 0; qz_adapter_spelling(a.parts[i].target, s, name, sizeof name); s++)
+            for (size_t k = 0; k < j->shape->n_tensors; k++) {
+                const qz_shape_tensor *t = &j->shape->tensors[k];
+                if (strcmp(t->name, name) != 0 || a.parts[i].a == NULL) continue;
+                if (qz_adapter_fits(&a, &a.parts[i], t->rows, t->cols, &turned, &e) == QZ_OK) continue;
+                qz_check_add(&j->f, "CHK-OPEN", name, "%s", e.text);
+                qz_adapter_release(&a);
+                return;
+            }
+    }
+    qz_adapter_release(&a);
+}
+
 static void check_adapter(qz_check_job *j) {
     const qz_deploy_spec *served = j->has_wanted ? &j->wanted : &j->spec;
     char *path = j->o.lora   ? qz_path_join(j->o.lora, "adapter_config.json")
@@ -240,6 +269,7 @@ static void check_adapter(qz_check_job *j) {
         json_decref(root);
     }
     qz_free(path);
+    if (j->o.lora) adapter_fits(j);
 }
 
 qz_status qz_check_files(qz_check_job *j, qz_error *err) {

@@ -112,6 +112,14 @@ static void check_precision(qz_check_job *j) {
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
 
+static qz_status cache_scales(qz_check_job *j, qz_error *err) {
+    const char *name;
+    double value;
+    QZ_TRY(qz_artifact_cache_scales(j->path, j->model, &name, &value, err));
+    if (name) qz_check_add(&j->f, "CHK-SCALE", name, "scale %g of an FP8 cache", value);
+    return QZ_OK;
+}
+
 /* What nothing uses, and flags against data. */
 static void check_leftovers(qz_check_job *j) {
     const qz_model *m = j->model;
@@ -215,7 +223,12 @@ static bool weights_listed(qz_check_job *j) {
 
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
-    if (j->weight_files == 0) return QZ_OK; /* a config alone */
+    if (j->weight_files == 0) { /* a config alone; that of codes is one of an artifact */
+        if (j->folder && j->spec.kind != QZ_DEPLOY_FLOAT)
+            qz_check_add(&j->f, "CHK-OPEN", "", "config.json announces %s, and no file of weights is here",
+                         qz_deploy_get(j->spec.kind)->title);
+        return QZ_OK;
+    }
     QZ_TRY(qz_check_faults(j, j->weight_files <= OPEN_LIMIT || j->o.deep, err));
     if (j->gguf && j->model == NULL) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->operand.fault.text);
@@ -239,6 +252,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
         return QZ_OK;
     }
     check_leftovers(j);
+    QZ_TRY(cache_scales(j, err));
     check_precision(j);
     QZ_TRY(qz_check_stored_shape(j, err));
     QZ_TRY(scan(j, err));

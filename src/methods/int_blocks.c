@@ -735,7 +735,7 @@ static void say(const qz_int_blocks *a, char *out, size_t n) {
     }
     int at = snprintf(out, n, "%soutput error, of the output's energy on the calibration data:",
                       a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "");
-    if (a->o.fold && at > 0 && (size_t)at < n)
+    if (a->o.fold && a->fold_energy > 0 && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, " rounding %.3g %%, with scales %.3g %%,",
                        percent(a->plain, a->fold_energy), percent(a->scaled, a->fold_energy));
     if (at > 0 && (size_t)at < n)
