@@ -143,9 +143,11 @@ static qz_status check_leftovers(sheet *s, const char *path, const qz_model *m, 
     const char *scale;
     double value;
     QZ_TRY(qz_artifact_cache_scales(path, m, &scale, &value, s->err));
-    char *bad = scale ? qz_arena_printf(arena, "scale %g of an FP8 cache: '%s': expected a finite number above 0", value,
-                                        scale) : NULL;
-    if (scale) QZ_TRY(row(s, "cache", false, bad ? bad : scale));
+    if (scale) {
+        const char *bad = qz_arena_printf(arena, "scale %g of an FP8 cache: '%s': expected a finite number above 0",
+                                          value, scale);
+        QZ_TRY(row(s, "cache", false, bad ? bad : scale));
+    }
     const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
     const qz_config_keys *k = &m->config.keys;
     qz_str names = {0};

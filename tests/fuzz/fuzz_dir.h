@@ -1,5 +1,5 @@
-/* Input of a fuzz target as a folder: config.json, NUL, model.safetensors.index.json (may be empty: none), NUL, the weights:
- * model.safetensors, or with an index model-00001-of-00001.safetensors. */
+/* Input of a fuzz target as a folder: config.json, NUL, model.safetensors.index.json (may be empty: none), NUL, the
+ * weights: model.safetensors, or with an index model-00001-of-00001.safetensors. */
 #ifndef QZ_FUZZ_DIR_H
 #define QZ_FUZZ_DIR_H
 #include <stdint.h>

@@ -1,5 +1,5 @@
-/* Fuzz target of what 'check' and 'convert --repair' find in a folder (deploy/faults.h): every fault has words, and every
- * tensor of the mended folder has the bytes that its header says. */
+/* Fuzz target of what 'check' and 'convert --repair' find in a folder (deploy/faults.h): every fault has words, and
+ * every tensor of the mended folder has the bytes that its header says. */
 #include "base/run.h"
 #include "deploy/faults.h"
 #include "fuzz_dir.h"
