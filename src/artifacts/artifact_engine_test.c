@@ -112,6 +112,7 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/olmo3"); /* yarn on full layers alone */
     same_logits("tests/golden/zoo/cohere2"); /* LayerNorm, parallel halves, pairs on sliding layers */
     same_logits("tests/golden/zoo/deepseek_v3"); /* latent attention: kv_b in two stacks, one turned */
+    same_logits("tests/golden/zoo/qwen2_moe"); /* weights of the chosen experts as they are */
     same_logits("tests/golden/zoo/ministral3"); /* yarn with mscale, growing queries */
     same_logits("tests/golden/zoo/glm4_moe"); /* sigmoid router, shared expert, a dense layer, partial rotary */
 }

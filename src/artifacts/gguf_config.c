@@ -541,6 +541,14 @@ static qz_status told_apart(reader *r, qz_config *c) {
         const qz_family_info *f = qz_family_get(i);
         if (f->gguf_window_list && f->gguf_arch && strcmp(f->gguf_arch, r->arch) == 0) c->family = i;
     }
+    /* the router's correction is what the first of two families with groups has */
+    bool corrected = (qz_family_get(c->family)->parts & QZ_PART_ROUTER_BIAS) == 0;
+    for (size_t i = 0; i < r->g->n && !corrected; i++)
+        corrected = strstr(r->g->tensors[i].name, ".exp_probs_b.") != NULL;
+    for (qz_family i = c->family + 1; !corrected && i < QZ_FAMILY_COUNT; i++) {
+        const qz_family_info *f = qz_family_get(i);
+        if (f->group_max && f->gguf_arch && strcmp(f->gguf_arch, r->arch) == 0) c->family = i, corrected = true;
+    }
     if (experts && qz_family_get(c->family)->experts == 0)
         return qz_fail(r->err, QZ_EUNSUPPORTED,
                        "experts in an architecture that has none: file '%s', key '%s': found %llu", r->g->path, r->key,

@@ -109,7 +109,15 @@ static void rest(search *s, const qz_config *c, const qz_family_info *f) {
             put(s, QZ_DEVIATES, c->chunked ? UP_TO("11") : "",
                 "%s %g cannot be stored in GGUF: llama.cpp runs %s with %g: " OTHERS, qz_number_get(i)->key,
                 qz_config_number(c, i), arch, f->numbers[i]);
-    if (c->experts && c->route == QZ_ROUTE_SOFTMAX && !c->norm_topk && c->groups == 0)
+    if (c->experts && c->norm_topk && f->gguf_topk_as_is)
+        put(s, QZ_DEVIATES, "",
+            "norm_topk_prob true cannot be stored in GGUF: the weights of the chosen experts of %s do not sum to 1 "
+            "there: " OTHERS, arch);
+    if (c->group_max && c->groups > 1)
+        put(s, QZ_DEVIATES, "",
+            "groups of experts by their largest cannot be stored in GGUF: llama.cpp takes the two largest of each: "
+            OTHERS);
+    if (c->experts && c->route == QZ_ROUTE_SOFTMAX && !c->norm_topk && c->groups == 0 && !f->gguf_topk_as_is)
         put(s, QZ_DEVIATES, "",
             "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to "
             "1 there: " OTHERS);

@@ -55,14 +55,16 @@ void qz_gguf_put_expert_rules(const qz_config *c, const char *arch, qz_gguf_meta
     if (f->dense == QZ_DENSE_LISTED)
         qz_gguf_put_u32(m, k(&b, "interleave_moe_layer_step"), (uint32_t)qz_gguf_expert_step(c));
     if (c->route == QZ_ROUTE_SIGMOID) qz_gguf_put_u32(m, k(&b, "expert_gating_func"), GATING_SIGMOID);
-    if (c->groups) qz_gguf_put_bool(m, k(&b, "expert_weights_norm"), c->norm_topk);
+    if (c->groups && (c->norm_topk || c->latent.kv_rank == 0)) /* absent is false */
+        qz_gguf_put_bool(m, k(&b, "expert_weights_norm"), c->norm_topk);
 }
 
 static qz_status read_rules(const qz_gguf *g, key *b, qz_config *c, qz_error *err) {
     const qz_family_info *f = qz_family_get(c->family);
     uint64_t gating = 0;
     c->route = f->route;
-    c->norm_topk = f->route == QZ_ROUTE_SOFTMAX;
+    c->norm_topk = f->route == QZ_ROUTE_SOFTMAX && !f->gguf_topk_as_is;
+    c->group_max = f->group_max;
     c->groups = f->groups ? 1 : 0, c->groups_kept = c->groups;
     if (f->groups == 0) return QZ_OK;
     c->norm_topk = false; /* as its loader: absent is false */

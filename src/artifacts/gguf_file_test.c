@@ -245,6 +245,8 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/olmo2");
     check_reference("tests/golden/zoo/olmo3");
     check_reference("tests/golden/zoo/deepseek_v3");
+    check_reference("tests/golden/zoo/deepseek_v2");
+    check_reference("tests/golden/zoo/qwen2_moe");
     check_reference("tests/golden/zoo/cohere2");
     check_reference("tests/golden/zoo/mistral4");
     check_reference("tests/golden/zoo/gpt_oss");

@@ -26,7 +26,8 @@ static const loader loaders[] = {
     { "qwen35moe", .head = true }, { "qwen3next", .head = true },
     { "granite", .head = true, .q_is_hidden = true },
     { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
-    { "cohere2", .q_is_hidden = true, .window = true }, { "deepseek2", .head = true }, { "mistral4", .head = true },
+    { "cohere2", .q_is_hidden = true, .window = true }, { "qwen2moe", .head = true },
+    { "deepseek2", .head = true }, { "mistral4", .head = true },
     { "olmo2", .head = true, .no_tie = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {

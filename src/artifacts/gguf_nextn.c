@@ -81,9 +81,10 @@ static qz_status add_row(finder *f, const place *p, int row, const qz_tensor_vie
 static qz_status add_stored(finder *f, const place *p, int row, const qz_gguf_tensor *t, qz_error *err) {
     const qz_type type = qz_type_by_ggml_id((int)t->type->id);
     if (type == QZ_TYPE_NONE || t->n_dims > 2) return f->out->left++, QZ_OK;
-    return add_row(f, p, row, &(qz_tensor_view){.name = t->name, .file_name = t->name, .type = type,
-                                                .n_dims = t->n_dims, .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
-                                                .data = t->data, .bytes = (size_t)t->bytes, .file = t->file, .offset = t->offset}, err);
+    const qz_tensor_view v = {.name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
+                              .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0], .data = t->data,
+                              .bytes = (size_t)t->bytes, .file = t->file, .offset = t->offset};
+    return add_row(f, p, row, &v, err);
 }
 
 static qz_status add(finder *f, const qz_leftover *left, const place *p, qz_error *err) {

@@ -89,7 +89,7 @@ static void check_template(qz_check_job *j) {
 }
 
 static void id_in_range(qz_check_job *j, const char *what, const char *file, int64_t id) {
-    if (id >= (int64_t)j->shape->vocab)
+    if (j->shape && id >= (int64_t)j->shape->vocab)
         qz_check_add(&j->f, "CHK-IDS", file, "%s %lld, the embedding has %llu rows", what, (long long)id,
                      (unsigned long long)j->shape->vocab);
 }
@@ -167,7 +167,7 @@ static void check_config(qz_check_job *j) {
     const char *arch = json_string_value(json_array_get(json_object_get(j->root, "architectures"), 0));
     if (a && b && strcmp(a, b) != 0)
         qz_check_add(&j->f, "CHK-CONFIG", "config.json", "dtype '%s', torch_dtype '%s'", a, b);
-    if (arch && j->shape->runs && strcmp(arch, qz_family_get(j->shape->config.family)->architecture) != 0)
+    if (arch && j->shape && j->shape->runs && strcmp(arch, qz_family_get(j->shape->config.family)->architecture) != 0)
         qz_check_add(&j->f, "CHK-CONFIG", "config.json", "architectures '%s', model_type '%s'", arch,
                      j->shape->model_type);
     if (!j->folder) return;

@@ -46,7 +46,12 @@ static qz_status open_config(qz_check_job *j, const char *config, qz_error *err)
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a "
                        "checkpoint without remote code",
                        type ? type : "?", config);
-    if (st != QZ_OK) return qz_fail(err, st, "%s", inner.text);
+    qz_error ignored = {0};
+    const bool other = st == QZ_EUNSUPPORTED && j->folder && qz_config_family(config, &ignored) == QZ_EUNSUPPORTED;
+    if (other) { /* a family that nothing here knows: its files say something all the same */
+        j->foreign = "";
+        j->operand.fault = inner;
+    } else if (st != QZ_OK) return qz_fail(err, st, "%s", inner.text);
     j->dtype = dtype_of(j->root);
     return qz_deploy_spec_json(j->root, config, &j->spec, err);
 }

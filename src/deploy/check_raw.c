@@ -1,5 +1,5 @@
-/* check of a GGUF file whose architecture is none of ours: everything that needs no architecture, and a note of what
- * that leaves out. */
+/* check of a GGUF file or a folder whose architecture is none of ours: everything that needs no architecture, and a
+ * note of what that leaves out. */
 #include "artifacts/gguf_ftypes.h"
 #include "artifacts/raw.h"
 #include "base/io.h"
@@ -59,7 +59,7 @@ qz_status qz_check_raw(qz_check_job *j, qz_error *err) {
     qz_status st = j->foreign ? check_values(j, &r, err)
                               : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
     const qz_target *t = &j->target;
-    qz_check_add(&j->f, "CHK-ARCH", "general.architecture",
+    qz_check_add(&j->f, "CHK-ARCH", j->folder ? "model_type" : "general.architecture",
                  "%s; not checked: names and shapes of its tensors, unread keys, KV cache and memory%s%s%s",
                  qz_raw_reason(&r, &j->operand.fault),
                  t->engine == QZ_RUNTIME_NONE ? ", engines" : ", the rules of --engine", t->tp > 1 ? ", --tp" : "",

@@ -124,7 +124,8 @@ static void families(void **state) {
     static const char *const dirs[] = {"gpt_oss", "phimoe", "llama4",
                                        "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
                                        "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
-                                       "glm4_moe", "qwen3_5", "deepseek_v3", "cohere2",
+                                       "glm4_moe", "qwen3_5", "deepseek_v3", "deepseek_v2", "qwen2_moe",
+                                       "cohere2",
                                        "qwen3_5_moe", "qwen3_next", "gemma4", "gemma4-moe"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");

@@ -152,7 +152,8 @@ static void zoo(void **state) {
         {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"},
         {"granite", "config.json"}, {"ministral3", "config.json"}, {"olmo2", "config.json"},
         {"olmo3", "config.json"}, {"glm4_moe", "config.json"}, {"qwen3_5", "config.json"},
-        {"deepseek_v3", "config.json"}, {"mistral4", "config.json"}, {"cohere2", "config.json"},
+        {"deepseek_v3", "config.json"}, {"deepseek_v2", "config.json"},
+        {"qwen2_moe", "config.json"}, {"mistral4", "config.json"}, {"cohere2", "config.json"},
         {"qwen3_5_moe", "config.json"}, {"qwen3_next", "config.json"}, {"opt", "config.json"},
         {"gemma4", "config.json"}, {"gemma4-moe", "config.json"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) independent(v[i][0], v[i][1]);

@@ -9,7 +9,8 @@ static size_t largest(const float *x, const bool *out, size_t n) {
     return best;
 }
 
-/* Experts outside the kept groups are marked; a group counts as much as its two largest together. */
+/* Experts outside the kept groups are marked; a group counts as much as its two largest together, or as its
+ * largest. */
 static void mark_groups(const qz_config *c, const float *by, bool *out) {
     const size_t groups = (size_t)c->groups, n = (size_t)c->experts / (groups ? groups : 1);
     float score[QZ_MAX_EXPERTS];
@@ -22,7 +23,7 @@ static void mark_groups(const qz_config *c, const float *by, bool *out) {
             if (x[i] > first) second = first, first = x[i];
             else if (x[i] > second) second = x[i];
         }
-        score[g] = first + second;
+        score[g] = c->group_max ? first : first + second;
     }
     for (size_t k = 0; k < c->groups_kept; k++) kept[largest(score, kept, groups)] = true;
     for (size_t i = 0; i < groups * n; i++) out[i] = !kept[i / n];

@@ -132,6 +132,7 @@ typedef struct {
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     const char *experts_key;          /* static: the key of two that gave the number of experts */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
+    bool group_max;                   /* a group counts as its largest expert, not its two largest */
     qz_route route;
     uint64_t groups, groups_kept;     /* experts in equal groups, of which so many take part; 0 or 1: all do */
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
@@ -214,6 +215,8 @@ typedef struct {
     bool gguf_window_list;            /* GGUF says of each layer whether it slides */
     bool gguf_attn_factor;            /* rope.scaling.yarn_attn_factor is written as well, and attn_factor where it is
                                        * not what loaders take anyway */
+    bool gguf_topk_as_is;             /* GGUF's loader leaves the weights of the chosen experts as they are */
+    bool group_max;                   /* a group of experts counts as its largest; topk_method says if there are any */
     bool gguf_heads;                  /* GGUF has a place for layers that predict more tokens (nextn) */
     bool gguf_gate_up;                /* GGUF keeps gate and up of the experts in one tensor */
     bool gguf_yarn_betas;             /* llama.cpp reads the keys of beta_fast and beta_slow */

@@ -82,12 +82,15 @@ static qz_status read_count(const json_t *root, const char *name, const qz_famil
 static qz_status read_groups(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
                              qz_error *err) {
     if (f->groups == 0) return QZ_OK;
-    c->groups = f->groups, c->groups_kept = f->groups_kept;
+    const char *method = "greedy";
+    c->groups = f->groups, c->groups_kept = f->groups_kept, c->group_max = f->group_max;
+    if (f->group_max) QZ_TRY(qz_json_str(root, "topk_method", name, &method, err));
+    if (f->group_max && strcmp(method, "group_limited_greedy") != 0) return QZ_OK; /* config_same.def: another word */
     QZ_TRY(qz_json_u64(root, "n_group", name, &c->groups, err));
     QZ_TRY(qz_json_u64(root, "topk_group", name, &c->groups_kept, err));
     const bool fits = c->groups >= 1 && c->groups_kept >= 1 && c->groups_kept <= c->groups &&
                       c->experts % c->groups == 0 && c->experts / c->groups * c->groups_kept >= c->experts_used;
-    if (fits && (c->groups == 1 || c->experts / c->groups >= 2)) return QZ_OK;
+    if (fits && (c->groups == 1 || c->group_max || c->experts / c->groups >= 2)) return QZ_OK;
     return qz_fail(err, QZ_EFORMAT,
                    "groups of experts: file '%s', keys 'n_group' and 'topk_group': expected equal groups of two "
                    "experts or more that hold %llu of %llu, found %llu, of which %llu are kept",

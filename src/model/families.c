@@ -11,6 +11,15 @@ static const qz_family_info families[QZ_FAMILY_ALL] = {
 #undef QZ_PLANNED_FAMILY
 };
 
+static const qz_named_family named[] = {
+#define QZ_FAMILY(id, ...)
+#define QZ_NAMED_FAMILY(name, gguf, blocks) {name, gguf, blocks},
+#include "model/families.def"
+#undef QZ_FAMILY
+#undef QZ_NAMED_FAMILY
+};
+const qz_named_family *qz_family_named(size_t i) { return i < sizeof named / sizeof *named ? &named[i] : NULL; }
+
 static const qz_number numbers[QZ_NUMBERS] = {
 #define QZ_NUMBER(field, key, gguf, neutral) [QZ_NUMBER_##field] = {key, gguf, neutral},
 #include "model/numbers.def"
@@ -79,6 +88,13 @@ static qz_status planned_alone(const char *type, const char *file, qz_error *err
                    type, file);
 }
 qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
+    for (size_t i = 0; qz_family_named(i); i++)
+        if (strcmp(qz_family_named(i)->name, type) == 0)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "model family '%s' is known by name and does not run here: file '%s', key 'model_type': "
+                           "nothing here computes %s; its files are read (inspect, verify, check) and coded "
+                           "without data",
+                           type, file, qz_family_named(i)->blocks);
     qz_near near = {.word = type};
     int best = -1; /* a name that begins so: gemma3 stands for gemma3_text rather than for gemma2 */
     for (int i = 0; i < QZ_FAMILY_ALL && best < 0; i++) {

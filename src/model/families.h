@@ -17,4 +17,7 @@ enum {
 #undef QZ_PLANNED_FAMILY
     QZ_FAMILY_ALL
 };
+/* Known by name alone, i from 0 on; NULL behind the last. */
+typedef struct { const char *name, *gguf_arch, *blocks; } qz_named_family;
+const qz_named_family *qz_family_named(size_t i);
 #endif

@@ -58,12 +58,19 @@ static qz_status show_families(const qz_request *r, qz_error *err) {
         if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%s", i < QZ_FAMILY_COUNT ? "runs" : "planned");
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%s", text);
     }
+    for (size_t i = 0; st == QZ_OK && qz_family_named(i); i++) {
+        const qz_named_family *f = qz_family_named(i);
+        const char *cells[] = {f->name, f->gguf_arch, "by name", f->blocks};
+        st = qz_table_row(&t, err);
+        for (size_t k = 0; k < 4 && st == QZ_OK; k++) st = qz_table_set(&t, k, err, "%s", cells[k]);
+    }
     qz_str note = {0};
     if (st == QZ_OK) st = qz_table_show(&t, r->json, err);
     if (st == QZ_OK && !r->json) {
         qz_str_puts(&note, "runs: calibrate, quantize, eval, run, bench, every format that the engines load for it\n"
                            "planned: plan, pick, check, inspect, and formats without data (quantize --to "
                            "ct:fp8_dynamic, ct:nvfp4a16, ct:mxfp4, fp8:block, bnb:nf4)\n"
+                           "by name: inspect, verify, check of what files say, and the same formats without data\n"
                            "any other: formats without data, by names and shapes alone\n");
         st = qz_show_text(&note, err);
     }

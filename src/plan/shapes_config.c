@@ -65,6 +65,7 @@ static qz_status read_attention(const json_t *root, const char *name, const qz_f
     c->o_bias = f->o_bias;
     c->qk_norm = f->qk_norm;
     c->norms_after = f->norms_after;
+    c->no_norms_before = f->no_norms_before;
     c->q_gate = f->q_gate;
     c->parts = f->parts;
     QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
@@ -82,7 +83,8 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_fami
     const json_t *types = json_object_get(root, "layer_types");
     uint64_t pattern = f->pattern;
     QZ_TRY(bounded(root, "sliding_window", name, 1u << 30, &c->sliding_window, err));
-    QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
+    if (json_is_integer(json_object_get(root, "sliding_window_pattern"))) /* "LLLG": what layer_types says */
+        QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
     QZ_TRY(bounded(root, "full_attention_interval", name, QZ_MAX_LAYERS, &pattern, err));
     if (json_is_array(types) && json_array_size(types) != c->layers)
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu",

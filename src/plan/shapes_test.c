@@ -223,7 +223,7 @@ static void zoo_tensors(void **state) {
                                           "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe",
                                           "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral",
                                           "smollm3", "granite", "ministral3", "olmo2", "olmo3",
-                                          "deepseek_v3", "cohere2", "opt", "gemma4"};
+                                          "deepseek_v3", "deepseek_v2", "cohere2", "opt", "gemma4"};
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
         char path[64], name[160];
         qz_shape *s = NULL;
