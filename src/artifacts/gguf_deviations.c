@@ -114,7 +114,7 @@ static void rest(search *s, const qz_config *c, const qz_family_info *f) {
             "norm_topk_prob true cannot be stored in GGUF: the weights of the chosen experts of %s do not sum to 1 "
             "there: " OTHERS, arch);
     if (c->group_max && c->groups > 1)
-        put(s, QZ_DEVIATES, "",
+        put(s, QZ_DEVIATES, UP_TO("1.5"),
             "groups of experts by their largest cannot be stored in GGUF: llama.cpp takes the two largest of each: "
             OTHERS);
     if (c->experts && c->route == QZ_ROUTE_SOFTMAX && !c->norm_topk && c->groups == 0 && !f->gguf_topk_as_is)

@@ -19,7 +19,8 @@ LIMITS = {
     ("gemma3-6", None): (GELU, "GELU by halves"), ("gemma4", None): (GELU, "GELU by halves"), ("gemma4-moe", None): (GELU, "GELU by halves"),
     ("smollm3", None): (ROUNDING, ""), ("granite", None): (ROUNDING, ""), ("ministral3", None): (ROUNDING, ""), ("olmo2", None): (ROUNDING, ""),
     ("olmo3", None): (ROUNDING, ""), ("cohere2", None): (ROUNDING, ""), ("glm4_moe", None): (ROUNDING, ""), ("deepseek_v3", None): (ROUNDING, ""),
-    ("qwen3_next", None): (ROUNDING, ""), ("qwen3_5_moe", None): (ROUNDING, ""), ("llama4", "released-constants"): (ROUNDING, ""),
+    ("qwen2_moe", None): (ROUNDING, ""),
+    ("deepseek_v2", None): (30, "its groups count their two largest experts"), ("qwen3_next", None): (ROUNDING, ""), ("qwen3_5_moe", None): (ROUNDING, ""), ("llama4", "released-constants"): (ROUNDING, ""),
     ("llama4", None): (30, "chunk 8192, floor 8192 and scale 0.1 are its own"), ("mistral4", None): (30, "its queries do not grow"),
     ("gpt_oss", None): (30, "its yarn truncates"), ("phimoe", None): (30, "its norms, router and attention factor are others"),
 }
