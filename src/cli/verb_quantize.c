@@ -23,6 +23,9 @@ static const qz_option options[] = {
      "awq, gptq, gguf: statistics of the original model, or of the model quantized so far (better with --search best); "
      "default quantized where --calib gives tokens, "
      "original with --stats and for awq in compat"},
+    {"effort", 0, QZ_OPT_TEXT, QZ_AT(effort), "LEVEL", "default", 0, 0,
+     "fast: at most 32 windows, statistics of the original model, codes by error feedback alone (--without "
+     "descent,refit,norms); default and high: all of it, layer by layer where --calib gives tokens"},
     {"together", 0, QZ_OPT_FLAG, QZ_AT(together), NULL, NULL, 0, 0,
      "with quantized statistics: all linears of a block at once, not one input after the other"},
     {"damp", 0, QZ_OPT_REAL, QZ_AT(damp), "X", NULL, 1e-4, 1,

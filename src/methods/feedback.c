@@ -168,8 +168,8 @@ qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t row
     qz_status st = permuted && s.codes && s.range && s.err && s.target && s.row_error && s.scratch
                        ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory rounding a [%zu, %zu] tensor", rows, k);
     if (st == QZ_OK) st = run_blocks(&s, j->mm, permuted, err);
-    /* permuted is free to use as its gradient buffer */
-    if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, j->mm, permuted, err);
+    /* permuted is free to use as its gradient buffer; without rounds or sweeps the errors of feedback are the loss */
+    if (st == QZ_OK && !o->reference && (o->rounds || o->sweeps)) st = qz_descent_refine(&s, j->mm, permuted, err);
     if (st == QZ_OK) finish(&s, out);
     if (st == QZ_OK) st = qz_quadratic_error(j->mm, &(qz_quadratic){j->h->h, k, permuted}, w, rows, &out->energy, err);
     qz_free(permuted);

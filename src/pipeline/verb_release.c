@@ -316,8 +316,10 @@ static qz_status run_job(releasing *j, qz_error *err) {
 qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     releasing *j = qz_calloc_array(1, sizeof *j);
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_request own = *r;
+    if (own.effort && strcmp(own.effort, "default") == 0) own.effort = "normal"; /* one pass, here */
     j->run = run;
-    j->r = r;
+    j->r = &own;
     j->outs.run = run;
     qz_status st = run_job(j, err);
     if (st == QZ_OK && j->stats_path && r->data == NULL && qz_path_exists(j->stats_path))

@@ -81,8 +81,43 @@ static void block_types_flow(void **state) {
         }
 }
 
+/* What a level leaves out is in the recipe: read back it makes the same bytes. */
+static void effort_is_recorded(void **state) {
+    (void)state;
+    static const struct { const char *effort, *to; bool flows, descent; size_t windows; const char *text; } cases[] = {
+        {NULL, "gptq", true, true, 128, "\"propagate\":\"quantized\""},
+        {"default", "awq", true, true, 128, "\"samples\":128"},
+        {"high", "gptq", true, true, 128, "\"propagate\":\"quantized\""},
+        {"fast", "gptq", false, false, 32, "\"without\":\"descent,refit,norms\""},
+        {"fast", "gguf:Q4_K_M", false, true, 32, "\"effort\":\"fast\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const qz_request r = {.search = "best", .data = "d", .samples = 128, .seq_len = 512, .effort = cases[i].effort};
+        qz_arena arena = {0};
+        qz_recipe c;
+        qz_error err = {0};
+        qz_str text = {0};
+        if (qz_recipe_make(&r, cases[i].to, &arena, &c, &err) != QZ_OK) fail_msg("%s", err.text);
+        assert_int_equal(c.codes.propagate, cases[i].flows);
+        assert_int_equal(c.codes.descent, cases[i].descent);
+        assert_int_equal(c.calibration.windows.most, cases[i].windows);
+        qz_recipe_json(&c, true, &text);
+        if (strstr(text.ptr, cases[i].text) == NULL) fail_msg("case %zu: no %s in %s", i, cases[i].text, text.ptr);
+        qz_str_release(&text);
+        qz_arena_release(&arena);
+    }
+    qz_request bad = {.search = "best", .effort = "slow"};
+    qz_arena arena = {0};
+    qz_recipe c;
+    qz_error err = {0};
+    assert_int_equal(qz_recipe_make(&bad, "gptq", &arena, &c, &err), QZ_EUSAGE);
+    bad.effort = "fast", bad.search = "compat";
+    assert_int_equal(qz_recipe_make(&bad, "gptq", &arena, &c, &err), QZ_EUSAGE);
+    qz_arena_release(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(schemes_name_methods), cmocka_unit_test(needs_follow_the_row),
-                                       cmocka_unit_test(block_types_flow)};
+                                       cmocka_unit_test(block_types_flow), cmocka_unit_test(effort_is_recorded)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

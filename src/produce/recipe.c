@@ -63,11 +63,22 @@ static qz_status set_block_flow(const qz_request *r, qz_method_options *o, qz_er
     return QZ_OK;
 }
 
+/* How much is spent: "fast" leaves out what costs most and flows least; the other levels differ in whether tokens run
+ * through the layers that are quantized already, which release does not do unasked. */
+enum { FAST_WINDOWS = 32 };
+static bool is(const char *level, const char *name) { return level && strcmp(level, name) == 0; }
+static bool fast(const qz_request *r) { return is(r->effort, "fast"); }
+static qz_status check_effort(const qz_request *r, qz_search search, qz_error *err) {
+    const char *e = r->effort;
+    if (e == NULL || is(e, "default") || is(e, "normal") || is(e, "high")) return QZ_OK;
+    if (!fast(r)) return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected fast, default or high", e);
+    if (search == QZ_SEARCH_BEST) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "--effort fast leaves parts of --search best out: --search compat has none");
+}
+
 static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_method_options *o, qz_error *err) {
-    const bool normal = r->effort && strcmp(r->effort, "normal") == 0, best = o->search == QZ_SEARCH_BEST;
-    if (r->effort && !normal && strcmp(r->effort, "high") != 0)
-        return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected normal or high", r->effort);
-    if (best && r->data && !normal) o->propagate = true;
+    const bool once = fast(r) || is(r->effort, "normal"), best = o->search == QZ_SEARCH_BEST;
+    if (best && r->data && !once) o->propagate = true;
     if (r->propagate && strcmp(r->propagate, "original") == 0) o->propagate = false;
     else if (r->propagate && strcmp(r->propagate, "quantized") == 0) o->propagate = true;
     else if (r->propagate)
@@ -97,6 +108,8 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
                        "--no-clip leaves the search of clipping bounds out, which awq with --search compat has: '%s' "
                        "here clips nothing",
                        spec->name);
+    QZ_TRY(check_effort(r, search, err));
+    if (fast(r) && spec->scheme != QZ_SCHEME_GGUF) o->descent = o->refit = o->norms = false;
     QZ_TRY(set_flow(r, spec, o, err));
     if (o->propagate && r->route && strcmp(r->route, "all") == 0)
         return qz_fail(err, QZ_EUSAGE,
@@ -122,10 +135,14 @@ static qz_status route_of(const char *text, bool *all, qz_error *err) {
     return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --route: expected router or all", text);
 }
 
+size_t qz_recipe_samples(const qz_request *r) {
+    const size_t n = (size_t)r->samples;
+    return fast(r) && n > FAST_WINDOWS ? FAST_WINDOWS : n;
+}
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err) {
     const bool reference = r->search && strcmp(r->search, "compat") == 0; /* its windows are plain pieces of the text */
     *out = (qz_recipe_calibration){.used = r->data || r->stats, .raw = r->raw,
-                                   .windows = {.seq_len = (size_t)r->seq_len, .most = (size_t)r->samples,
+                                   .windows = {.seq_len = (size_t)r->seq_len, .most = qz_recipe_samples(r),
                                                .bos = !r->no_bos && !reference}};
     QZ_TRY(route_of(r->route, &out->route_all, err));
     return policy_of(r->lengths, &out->windows.policy, err);
@@ -169,6 +186,7 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                                     r->tensor_types.at, r->tensor_types.n},
                                  arena, err));
     QZ_TRY(qz_name_check(r->name, err));
+    out->fast = fast(r);
     out->requantize = r->allow_requantize;
     out->reserve = r->reserve_room;
     out->split_size = r->split_size;
@@ -257,6 +275,7 @@ void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out) {
     put_text(&w, "to", c->spec.name);
     put_flag(&w, "lossy", c->lossy);
     if (!c->convert) put_text(&w, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
+    put_text(&w, "effort", c->fast && solves(c) ? "fast" : NULL);
     if (c->codes.damp > 0) qz_jw_real(&w, "damp", c->codes.damp);
     if (solves(c) && !c->convert) put_ints(c, &w);
     if (c->codes.mse_norm > 0) qz_jw_real(&w, "mse", (double)c->codes.mse_norm);

@@ -28,6 +28,7 @@ typedef struct {
     qz_method_options codes;    /* search for all; the rest for integer codes */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
+    bool fast;                  /* --effort; what it leaves out stands in codes and calibration */
     bool requantize;
     const char *reserve, *split_size, *split_tensors; /* files of a GGUF artifact, as asked; NULL: not */
     bool keep_split;
@@ -39,6 +40,8 @@ typedef struct {
 /* r NULL: defaults (of a verb that writes nothing). Rules for single modules are refused where the scheme cannot
  * hold them. */
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err);
+/* Calibration windows at most: as asked, with --effort fast no more than 32. */
+size_t qz_recipe_samples(const qz_request *r);
 /* How the request turns calibration data into windows. */
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err);
 /* Windows as the statistics were made from. */

@@ -38,7 +38,8 @@ typedef struct {
     bool no_mtp;           /* folders leave out what predicts tokens beyond the next */
     bool no_clip;          /* awq --search compat: without the search of clipping bounds */
     bool no_bos;           /* calibration windows as the text has them */
-    const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */
+    const char *effort;    /* "fast", "default", "high"; "normal": release's default, one pass of the
+                            * original model for all */
     bool together, linted; /* linted: the same data were read and reported before */
     const char *accepted;  /* and what of the findings the user took (text/accepted.h) */
     /* evaluation */
