@@ -7,11 +7,13 @@
 #include "methods/block_search.h"
 #include "methods/book_points.h"
 #include "methods/lanes.h"
+#include "methods/refit.h"
 #include "methods/solve_small.h"
+#include "methods/sweep.h"
 #include <math.h>
 #include <string.h>
 
-enum { STEPS = 128, ROUNDS = 3, SWEEPS = 4, MAX_UNKNOWNS = 2048 };
+enum { STEPS = 128, ROUNDS = 3, SWEEPS = 4 };
 
 typedef struct {
     qz_run *run;
@@ -29,11 +31,12 @@ typedef struct {
     float *err, *grad;           /* [rows, cols] w − ŵ and its product with H */
     double *row_error;           /* [rows] */
     size_t u0, nb;
-    bool last;
     size_t point;                /* values coded together; 1 or 0: each for itself */
     struct forms *forms;         /* [cols / point] */
-    uint8_t *scratch;            /* [threads][scratch_bytes] */
-    size_t scratch_bytes;
+    qz_add_rows_fn add_rows;
+    qz_sweep *sweeps;            /* [threads] */
+    qz_block_fields *fields;     /* [threads][QZ_SWEEP_ROWS, blocks] */
+    float *old;                  /* [rows, blocks, 2] d and dmin before those that are tried */
 } job;
 
 size_t qz_block_feedback_group(qz_type type) { 
@@ -179,11 +182,18 @@ static void error_rows(void *arg, qz_part part) {
     for (size_t r = lo; r < hi; r++) row_errors(j, r, j->err + r * j->cols);
 }
 
+/* A batch of rows at hand: the fields of all its blocks. */
+typedef struct { const job *j; qz_block_fields *f; } batch;
+static qz_block_fields *fields_of(const batch *b, size_t i) { return b->f + i * (b->j->cols / b->j->e); }
+
 /* Points by what lies nearest to the least of the loss with all else held. */
-static size_t sweep_points(const job *j, qz_block_fields *f, float *e, float *grad) {
-    size_t moved = 0;
-    const size_t n = j->point;
-    for (size_t c = 0; c < j->cols; c += n) {
+static void sweep_points(void *ctx, qz_sweep *w, size_t i) {
+    const job *j = ((const batch *)ctx)->j;
+    qz_block_fields *f = fields_of(ctx, i);
+    const size_t n = j->point, row = w->first + i;
+    float *e = j->err + row * j->cols;
+    const float *grad = j->grad + row * j->cols;
+    for (size_t c = w->j0; c < w->j1; c += n) {
         qz_block_fields *b = &f[c / j->e];
         const size_t at = c % j->e;
         const struct forms *form = &j->forms[c / n];
@@ -191,30 +201,32 @@ static size_t sweep_points(const job *j, qz_block_fields *f, float *e, float *gr
         float t[QZ_POINT], was = 0, now;
         int16_t q[QZ_POINT] = {0};
         if (step == 0) continue;
-        for (size_t i = 0; i < n; i++) {
-            const float way = qz_dot_lanes(form->inverse + i * QZ_POINT, grad + c, n);
-            t[i] = step * (float)b->q[at + i] + way;
-            was += grad[c + i] * way;
+        for (size_t x = 0; x < n; x++) {
+            const float way = qz_dot_lanes(form->inverse + x * QZ_POINT, grad + c, n);
+            t[x] = step * (float)b->q[at + x] + way;
+            was += grad[c + x] * way;
         }
         memcpy(q, b->q + at, n * sizeof *q);
         now = qz_point_choose(&(qz_point_job){j->shape->book, shift_at(j, b, at), 16}, form->loss, t, step, q);
         if (!(now < was * (1 - 1e-5f)) || memcmp(q, b->q + at, n * sizeof *q) == 0) continue;
-        for (size_t i = 0; i < n; i++) {
-            const float change = step * (float)(q[i] - b->q[at + i]);
+        for (size_t x = 0; x < n; x++) {
+            const float change = step * (float)(q[x] - b->q[at + x]);
             if (change == 0) continue;
-            e[c + i] -= change;
-            qz_axpy(grad, -change, j->h->h + (c + i) * j->cols, j->cols);
+            e[c + x] -= change;
+            qz_sweep_take(w, i, c + x, -change);
         }
         memcpy(b->q + at, q, n * sizeof *q);
-        moved++;
     }
-    return moved;
 }
 
 /* Single codes of a table by the value nearest to the least of the loss, others held. */
-static size_t sweep_table(const job *j, qz_block_fields *f, float *e, float *grad) {
-    size_t moved = 0;
-    for (size_t c = 0; c < j->cols; c++) {
+static void sweep_table(void *ctx, qz_sweep *w, size_t i) {
+    const job *j = ((const batch *)ctx)->j;
+    qz_block_fields *f = fields_of(ctx, i);
+    const size_t row = w->first + i;
+    float *e = j->err + row * j->cols;
+    const float *grad = j->grad + row * j->cols;
+    for (size_t c = w->j0; c < w->j1; c++) {
         qz_block_fields *b = &f[c / j->e];
         const size_t at = c % j->e;
         const float step = step_of(j, b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c];
@@ -224,18 +236,18 @@ static size_t sweep_table(const job *j, qz_block_fields *f, float *e, float *gra
         if (!(2 * change * grad[c] - change * change * hjj > 1e-6f * change * change * hjj)) continue;
         b->q[at] = q;
         e[c] -= change;
-        qz_axpy(grad, -change, j->h->h + c * j->cols, j->cols);
-        moved++;
+        qz_sweep_take(w, i, c, -change);
     }
-    return moved;
 }
 
 /* Single codes by ±1 where that lowers the loss. */
-static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
-    size_t moved = 0;
-    if (j->point > 1) return sweep_points(j, f, e, grad);
-    if (j->shape->book) return sweep_table(j, f, e, grad);
-    for (size_t c = 0; c < j->cols; c++) {
+static void sweep_codes(void *ctx, qz_sweep *w, size_t i) {
+    const job *j = ((const batch *)ctx)->j;
+    qz_block_fields *f = fields_of(ctx, i);
+    const size_t row = w->first + i;
+    float *e = j->err + row * j->cols;
+    const float *grad = j->grad + row * j->cols;
+    for (size_t c = w->j0; c < w->j1; c++) {
         qz_block_fields *b = &f[c / j->e];
         size_t at = c % j->e;
         float step = step_of(j, b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c], size = fabsf(step);
@@ -244,97 +256,111 @@ static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
         if (!(gain > 1e-6f * step * step * hjj) || next < j->shape->q_min || next > j->shape->q_max) continue;
         b->q[at] = (int16_t)next;
         e[c] -= (float)dir * step;
-        qz_axpy(grad, (float)-dir * step, j->h->h + c * j->cols, j->cols);
-        moved++;
+        qz_sweep_take(w, i, c, (float)-dir * step);
     }
-    return moved;
 }
 
-/* A row at hand: its weights, errors and gradient, and room: work [3, cols], a [n, n], b [n] of the unknowns. */
-typedef struct { const float *w; float *e, *grad, *work; double *a, *b; } row_room;
-/* d (and dmin) of every block by least squares under H with codes and small scales fixed; kept only if
- * the loss falls. */
-static void refit(const job *j, qz_block_fields *f, const row_room *row) {
-    const float *w = row->w;
-    float *e = row->e, *grad = row->grad, *work = row->work;
-    double *a = row->a, *b = row->b;
-    const size_t k = j->cols, blocks = k / j->e, per = j->shape->m_max || j->shape->float_min ? 2 : 1, n = blocks * per;
-    float *u = work, *m = work + k, *hv = work + 2 * k;
-    for (size_t c = 0; c < k; c++) {
-        const qz_block_fields *x = &f[c / j->e];
-        size_t sub = c % j->e / j->shape->sub_len;
-        u[c] = j->shape->unit * qz_block_scale(j->shape, x->sc[sub]) * (float)x->q[c % j->e];
-        m[c] = -(float)x->m[sub];
-    }
-    for (size_t p = 0; p < n; p++) {
-        const float *v = p % per ? m : u;
-        size_t lo = p / per * j->e;
-        memset(hv, 0, k * sizeof *hv);
-        for (size_t c = lo; c < lo + j->e; c++)
-            if (v[c] != 0) qz_axpy(hv, v[c], j->h->h + c * k, k);
-        for (size_t q = 0; q < n; q++)
-            a[p * n + q] = (double)qz_dot_lanes(hv + q / per * j->e, (q % per ? m : u) + q / per * j->e, j->e);
-        b[p] = (double)qz_dot_lanes(hv, w, k);
-        a[p * n + p] += 1e-7 * a[p * n + p] + 1e-30;
-    }
-    if (!qz_solve_small(a, b, n)) return;
-    for (size_t p = 0; p < n; p++)
-        if (!isfinite(b[p]) || fabs(b[p]) > 60000 || (p % per == 0 && (qz_f32_to_f16((float)b[p]) & 0x7fff) == 0))
-            return;
-    float *trial = u; /* a block's own columns are done with when they are replaced */
-    for (size_t c = 0; c < k; c++) {
-        size_t p = c / j->e * per;
-        float d = qz_f16_to_f32(qz_f32_to_f16((float)b[p])),
-              dmin = per == 2 ? qz_f16_to_f32(qz_f32_to_f16((float)b[p + 1])) : 0;
-        const qz_block_fields *x = &f[c / j->e];
-        size_t sub = c % j->e / j->shape->sub_len;
-        const float scale = d * j->shape->unit * qz_block_scale(j->shape, x->sc[sub]);
-        trial[c] = w[c] - (scale * (float)x->q[c % j->e] - dmin * (float)x->m[sub]);
-    }
-    memset(hv, 0, k * sizeof *hv);
-    for (size_t c = 0; c < k; c++) qz_axpy(hv, trial[c], j->h->h + c * k, k);
-    if (!(qz_dot_lanes(trial, hv, k) < qz_dot_lanes(e, grad, k))) return;
-    for (size_t p = 0; p < blocks; p++) {
-        f[p].d = qz_f16_to_f32(qz_f32_to_f16((float)b[p * per]));
-        if (per == 2) f[p].dmin = qz_f16_to_f32(qz_f32_to_f16((float)b[p * per + 1]));
-    }
-    memcpy(e, trial, k * sizeof *e);
-    memcpy(grad, hv, k * sizeof *grad);
-}
-
-static void descend_rows(void *arg, qz_part part) {
+static void sweep_batch(void *arg, qz_part part) {
     const job *j = arg;
     const size_t k = j->cols, blocks = k / j->e;
-    uint8_t *at = j->scratch + part.thread * j->scratch_bytes;
-    qz_block_fields *f = (qz_block_fields *)(void *)at;
-    float *work = (float *)(void *)(at + blocks * sizeof *f);
-    double *a = (double *)(void *)(at + (blocks * sizeof *f + 3 * k * sizeof *work + 63) / 64 * 64);
+    qz_sweep *w = &j->sweeps[part.thread];
+    batch b = {j, j->fields + part.thread * QZ_SWEEP_ROWS * blocks};
+    qz_sweep_open(w, j->add_rows, j->grad, k, part.i, j->rows);
+    for (size_t i = 0; i < w->rows * blocks; i++)
+        qz_block_unpack(j->type, j->out + w->first * j->row_bytes + i * j->info->bytes, &b.f[i]);
+    const qz_sweep_fn strip = j->point > 1 ? sweep_points : j->shape->book ? sweep_table : sweep_codes;
+    for (size_t t = 0; t < SWEEPS; t++) {
+        qz_sweep_pass(w, QZ_SWEEP_COLUMNS, j->h->h, strip, &b);
+        if (!qz_sweep_more(w)) break;
+    }
+    for (size_t i = 0; i < w->rows * blocks; i++)
+        qz_block_pack(j->type, &b.f[i], j->out + w->first * j->row_bytes + i * j->info->bytes);
+}
+
+/* ---- d and dmin of every block, with codes and small scales fixed ---- */
+static size_t unknowns_of(const job *j) { return j->shape->m_max || j->shape->float_min ? 2 : 1; }
+/* Unknown 0: the block's codes times their small scales; 1: minus the small minima. */
+static void units_of(void *ctx, size_t row, size_t i, float *v) {
+    const job *j = ctx;
+    for (size_t p = 0; p < j->cols / j->e; p++) {
+        qz_block_fields f;
+        qz_block_unpack(j->type, j->out + row * j->row_bytes + p * j->info->bytes, &f);
+        for (size_t c = 0; c < j->e; c++) {
+            const size_t b = c / j->shape->sub_len;
+            v[p * j->e + c] = i ? -(float)f.m[b]
+                                : j->shape->unit * qz_block_scale(j->shape, f.sc[b]) * (float)f.q[c];
+        }
+    }
+}
+static float as_stored(double d) { return qz_f16_to_f32(qz_f32_to_f16((float)d)); }
+static bool apply(void *ctx, size_t row, const double *change) {
+    const job *j = ctx;
+    const size_t per = unknowns_of(j), blocks = j->cols / j->e;
+    uint8_t *bytes = j->out + row * j->row_bytes;
+    float *old = j->old + row * blocks * 2;
+    for (int set = 0; set < 2; set++) /* all of them can be taken, then all are */
+        for (size_t p = 0; p < blocks; p++) {
+            qz_block_fields f;
+            qz_block_unpack(j->type, bytes + p * j->info->bytes, &f);
+            const double d = (double)f.d + change[p * per], dmin = per == 2 ? (double)f.dmin + change[p * per + 1] : 0;
+            if (!isfinite(d) || fabs(d) > 60000 || !isfinite(dmin) || fabs(dmin) > 60000 || as_stored(d) == 0)
+                return false;
+            if (!set) continue;
+            old[2 * p] = f.d;
+            old[2 * p + 1] = f.dmin;
+            f.d = as_stored(d);
+            if (per == 2) f.dmin = as_stored(dmin);
+            qz_block_pack(j->type, &f, bytes + p * j->info->bytes);
+        }
+    row_errors(j, row, j->err + row * j->cols);
+    return true;
+}
+static void undo(void *ctx, size_t row) {
+    const job *j = ctx;
+    const size_t blocks = j->cols / j->e;
+    const float *old = j->old + row * blocks * 2;
+    for (size_t p = 0; p < blocks; p++) {
+        uint8_t *bytes = j->out + row * j->row_bytes + p * j->info->bytes;
+        qz_block_fields f;
+        qz_block_unpack(j->type, bytes, &f);
+        f.d = old[2 * p];
+        f.dmin = old[2 * p + 1];
+        qz_block_pack(j->type, &f, bytes);
+    }
+    row_errors(j, row, j->err + row * j->cols);
+}
+
+/* Errors of the codes as they are, and their gradients: made anew in every round, since single steps drift in float. */
+static qz_status gradients(job *j, qz_mm *mm, qz_error *err) {
+    qz_pool_run(j->run->pool, 0, error_rows, j);
+    return qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad,
+                                           j->cols}, false, err);
+}
+static void losses(void *arg, qz_part part) {
+    const job *j = arg;
+    const size_t k = j->cols;
     size_t lo, hi;
     qz_split(j->rows, 1, part, &lo, &hi);
-    for (size_t r = lo; r < hi; r++) {
-        float *e = j->err + r * k, *grad = j->grad + r * k;
-        uint8_t *row = j->out + r * j->row_bytes;
-        if (j->last) {
-            j->row_error[r] = (double)qz_dot_lanes(e, grad, k);
-            continue;
-        }
-        for (size_t b = 0; b < blocks; b++) qz_block_unpack(j->type, row + b * j->info->bytes, &f[b]);
-        for (size_t t = 0; t < SWEEPS && sweep(j, f, e, grad) > 0; t++) {}
-        if (2 * blocks <= MAX_UNKNOWNS && (j->shape->book == NULL || j->shape->book->d == QZ_D_HALF))
-            refit(j, f, &(row_room){j->w + r * k, e, grad, work, a, a + 4 * blocks * blocks});
-        for (size_t b = 0; b < blocks; b++) qz_block_pack(j->type, &f[b], row + b * j->info->bytes);
-    }
+    for (size_t r = lo; r < hi; r++) j->row_error[r] = (double)qz_dot_lanes(j->err + r * k, j->grad + r * k, k);
 }
 
 static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
-    for (size_t round = 0; round <= ROUNDS; round++) { /* gradients anew every round: single steps drift in float */
-        qz_pool_run(j->run->pool, 0, error_rows, j);
-        QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad,
-                                               j->cols}, false, err));
-        j->last = round == ROUNDS;
-        qz_pool_run(j->run->pool, 0, descend_rows, j);
+    const bool scales = j->shape->book == NULL || j->shape->book->d == QZ_D_HALF;
+    const qz_refit_rows rows = {.run = j->run, .rows = j->rows, .cols = j->cols, .block = j->e, .per = unknowns_of(j),
+                                .ridge = 1e-7, .h = j->h->h, .err = j->err, .grad = j->grad, .ctx = j,
+                                .units = units_of, .apply = apply, .undo = undo};
+    qz_refit refit = {0};
+    qz_status st = QZ_OK;
+    for (size_t round = 0; round <= ROUNDS && st == QZ_OK; round++) {
+        st = gradients(j, mm, err);
+        if (st == QZ_OK) st = qz_refit_judge(&refit, &rows, mm, err);
+        if (st != QZ_OK || round == ROUNDS) break;
+        qz_pool_run(j->run->pool, qz_sweep_batches(j->rows), sweep_batch, j);
+        if (scales) st = qz_refit_try(&refit, &rows, mm, err);
     }
-    return QZ_OK;
+    if (st == QZ_OK) qz_pool_run(j->run->pool, 0, losses, j);
+    qz_refit_release(&refit);
+    return st;
 }
 
 /* Rows where the reference's own bytes are better get those. */
@@ -347,10 +373,8 @@ static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
     if (before == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
     memcpy(before, j->row_error, j->rows * sizeof *before);
     j->out = (uint8_t *)(uintptr_t)ref.blocks;
-    qz_pool_run(j->run->pool, 0, error_rows, j);
-    qz_status st = qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols,
-                                                   j->grad, j->cols}, false, err);
-    if (st == QZ_OK) qz_pool_run(j->run->pool, 0, descend_rows, j);
+    qz_status st = gradients(j, mm, err);
+    if (st == QZ_OK) qz_pool_run(j->run->pool, 0, losses, j);
     for (size_t r = 0; r < j->rows && st == QZ_OK; r++) {
         if (j->row_error[r] < before[r]) memcpy(ours + r * j->row_bytes, j->out + r * j->row_bytes, j->row_bytes);
         else j->row_error[r] = before[r];
@@ -363,9 +387,6 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     size_t n, total, blocks = j->cols / j->e, threads = qz_pool_size(j->run->pool);
     QZ_TRY(qz_row_bytes(j->type, j->cols, &j->row_bytes, err));
     QZ_TRY(qz_tensor_bytes(j->type, j->rows, j->cols, &total, err));
-    j->scratch_bytes = (blocks * sizeof(qz_block_fields) + 3 * j->cols * sizeof(float) + 63) / 64 * 64 +
-                       (4 * blocks * blocks + 2 * blocks) * sizeof(double);
-    j->scratch_bytes = (j->scratch_bytes + 63) / 64 * 64;
     if (qz_mul_size(j->rows, j->cols, &n)) {
         j->out = qz_arena_alloc(arena, total, 1);
         j->lost = qz_alloc_aligned(n, sizeof(float));
@@ -374,9 +395,13 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     }
     j->target = qz_alloc_aligned(j->rows, qz_max_size(j->e, STEPS) * sizeof(float));
     j->row_error = qz_calloc_array(j->rows, sizeof *j->row_error);
-    j->scratch = qz_alloc_aligned(threads, j->scratch_bytes);
+    j->sweeps = qz_alloc_array(threads, sizeof *j->sweeps);
+    j->fields = qz_alloc_array(threads * QZ_SWEEP_ROWS * blocks, sizeof *j->fields);
+    j->old = qz_alloc_array(j->rows * blocks, 2 * sizeof *j->old);
     j->forms = qz_alloc_array(j->point > 1 ? j->cols / j->point : 1, sizeof *j->forms);
-    if (j->forms && j->out && j->lost && j->err && j->grad && j->target && j->row_error && j->scratch) return QZ_OK;
+    if (j->forms && j->out && j->lost && j->err && j->grad && j->target && j->row_error && j->sweeps && j->fields &&
+        j->old)
+        return QZ_OK;
     return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", j->rows, j->cols);
 }
 
@@ -392,6 +417,7 @@ qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *
     qz_arena own = {0};
     if (j.shape == NULL || h->cols % j.e != 0)
         return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
+    j.add_rows = qz_rows_adder(run->cpu);
     j.encode = qz_encoder(run->cpu, type);
     j.refiner = qz_refiner_at(run->cpu);
     qz_status st = reserve(&j, arena, err);
@@ -414,7 +440,9 @@ qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *
     qz_free(j.grad);
     qz_free(j.target);
     qz_free(j.row_error);
-    qz_free(j.scratch);
+    qz_free(j.sweeps);
+    qz_free(j.fields);
+    qz_free(j.old);
     qz_free(j.forms);
     return st;
 }

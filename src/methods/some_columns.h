@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include "base/status.h"
 
-enum { QZ_MOST_COLUMNS = 2560 };
+enum { QZ_MOST_COLUMNS = 1280 };
 typedef struct { size_t n, of; uint32_t *at; } qz_columns; /* at [n] ascending, of `of` */
 /* At most `most` of `cols`, but a group at least; all where groups do not divide them. */
 qz_status qz_columns_open(qz_columns *c, size_t group, size_t cols, size_t most, qz_error *err);

@@ -281,6 +281,12 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     return qz_artifact_writer_put_view(k->w, item->source, err);
 }
 
+/* A source's bytes are not read again once its tensor is written (or only a tied one's, which the file still has). */
+static void forget(const qz_artifact_item *item) {
+    if (item->raw) qz_map_forget(item->raw->data, (size_t)item->raw->bytes);
+    else if (item->source && item->source->data) qz_map_forget(item->source->data, item->source->bytes);
+}
+
 static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
                              const qz_recipe *recipe, sink *k, qz_error *err) {
     coders c;
@@ -288,6 +294,7 @@ static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(k->w)) < plan->n_items;) {
         st = put_item(&c, k, i, err);
+        forget(&plan->items[i]);
         qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1,
                                            .total = plan->n_items, .whole = true,
                                            .layer = (uint64_t)(plan->items[i].layer + 1),
