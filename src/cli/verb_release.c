@@ -28,8 +28,8 @@ static const qz_option options[] = {
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "speed measurements of each artifact"},
     {"no-bench", 0, QZ_OPT_FLAG, QZ_AT(no_bench), NULL, NULL, 0, 0, "leave the speed columns out"},
     {"effort", 0, QZ_OPT_TEXT, QZ_AT(effort), "LEVEL", "default", 0, 0,
-     "default: one calibration pass for all; fast: the same of at most 32 windows, codes by error feedback alone; high: "
-     "awq, gptq and gguf each under the model quantized so far (slower, better)"},
+     "default: one calibration pass for all; fast: the same of at most 32 windows, codes by error feedback alone; "
+     "high: awq, gptq and gguf each under the model quantized so far (slower, better)"},
     QZ_OPT_NO_BOS_ROW,
     {"propagate", 0, QZ_OPT_TEXT, QZ_AT(propagate), "KIND", NULL, 0, 0,
      "awq, gptq, gguf: statistics of the original model (one pass for all), or of the model quantized so far (default "
