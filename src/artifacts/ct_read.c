@@ -11,7 +11,7 @@
 #include <strings.h>
 
 enum { GROUPS_MOST = 64 };
-typedef struct { const json_t *targets; qz_ct_setting setting; } group;
+typedef struct { const json_t *targets; qz_ct_setting setting; const char *name; size_t used; } group;
 typedef struct {
     group of[GROUPS_MOST];
     size_t n;
@@ -93,12 +93,37 @@ static qz_status read_strategy(const qz_folder_config *f, const json_t *o, qz_ct
     return QZ_OK;
 }
 
+/* What no library has: such a file runs nowhere. */
+static qz_status no_word(const qz_folder_config *f, const char *key, const char *words, const char *found,
+                         qz_error *err) {
+    return qz_fail(err, QZ_EFORMAT,
+                   "a setting that compressed-tensors does not have: file '%s', key '%s': expected one of %s, found "
+                   "'%.60s'; correct the settings", f->file, key, words, found ? found : "no string");
+}
+
+/* Words of two keys: what is none of them is another library's. Order of columns: "weight" changes nothing of what is
+ * stored, "group" comes with weight_g_idx. */
+static qz_status known_words(const qz_folder_config *f, const json_t *o, qz_error *err) {
+    static const struct { const char *key, *words; } rows[] = {
+        { "actorder", "weight,static,group,dynamic" },
+        { "zp_dtype", "torch.int8,torch.uint8,torch.int32,torch.float8_e4m3fn" } };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const json_t *v = json_object_get(o, rows[i].key);
+        const char *s = json_string_value(v), *list = rows[i].words;
+        bool known = !v || json_is_null(v) || (i == 0 && json_is_boolean(v));
+        for (qz_piece word; s && !known && qz_list_next(&list, &word);) known = qz_piece_is(word, s);
+        if (!known) return no_word(f, rows[i].key, rows[i].words, s, err);
+    }
+    return QZ_OK;
+}
+
 static qz_status read_args(const qz_folder_config *f, const json_t *o, qz_ct_args *a, qz_error *err) {
     const json_t *type = json_object_get(o, "type"), *dynamic = json_object_get(o, "dynamic");
     json_int_t bits;
     *a = (qz_ct_args){ .strategy = QZ_CT_NONE };
     if (!json_is_object(o)) return QZ_OK;
     QZ_TRY(known_keys(f, o, err));
+    QZ_TRY(known_words(f, o, err));
     QZ_TRY(read_number(f, o, "num_bits", 1, &bits, err));
     const char *name = type ? json_string_value(type) : "int";
     if (!name || (strcmp(name, "int") != 0 && strcmp(name, "float") != 0))
@@ -118,6 +143,11 @@ static const qz_ct_format *format_named(const char *name) {
         if (strcmp(x->name, name) == 0 || (x->also && strcmp(x->also, name) == 0)) return x;
     }
     return NULL;
+}
+
+/* Formats of the library that are not read here. */
+static bool foreign_format(const char *name) {
+    return strcmp(name, "marlin-24") == 0 || strcmp(name, "fakequant") == 0 || strncmp(name, "sparse", 6) == 0;
 }
 
 static qz_status read_group(const qz_folder_config *f, const json_t *v, const char *format, group *g, qz_error *err) {
@@ -147,9 +177,15 @@ static qz_status read_groups(const qz_folder_config *f, groups *all, qz_error *e
     const char *format = json_string_value(json_object_get(f->q, "format")), *key;
     json_t *v;
     *all = (groups){0};
+    /* each group may have its own; "dense": of the file as a whole */
+    if (format && strcmp(format, "mixed-precision") != 0 && strcmp(format, "dense") != 0 && !format_named(format) &&
+        !foreign_format(format))
+        return no_word(f, "format", "float-quantized, int-quantized, pack-quantized, nvfp4-pack-quantized …", format,
+                       err);
     json_object_foreach((json_t *)(uintptr_t)json_object_get(f->q, "config_groups"), key, v) {
         if (all->n == GROUPS_MOST) return qz_ct_wrong(f, "config_groups", "more than 64 groups", err);
-        QZ_TRY(read_group(f, v, format, &all->of[all->n++], err));
+        QZ_TRY(read_group(f, v, format, &all->of[all->n], err));
+        all->of[all->n++].name = key;
     }
     return all->n ? QZ_OK : qz_ct_wrong(f, "config_groups", format ? "none" : NULL, err);
 }
@@ -192,6 +228,7 @@ static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_t
         s = &all->of[0].setting;
         if (all->unnamed++ == 0) (void)snprintf(all->first, sizeof all->first, "%s", module);
     }
+    for (size_t g = 0; g < all->n; g++) all->of[g].used += s == &all->of[g].setting;
     if (!s)
         return qz_fail(err, QZ_EFORMAT,
                        "codes without settings: file '%s', tensor '%s': no target of 'config_groups' in '%s' names the "
@@ -250,6 +287,12 @@ static qz_status describe(qz_folder_reader *r, const groups *all, qz_error *err)
                               "no target of 'config_groups' in '%s' names %zu coded module%s (first '%s'): engines "
                               "load their codes as floats or stop; name them, or the class 'Linear'",
                               r->config->file, all->unnamed, qz_plural(all->unnamed), all->first));
+    for (size_t g = 0; g < all->n; g++)
+        if (all->of[g].used == 0)
+            QZ_TRY(qz_model_doubt(r->run, m, err,
+                                  "no coded module is of group '%.60s' of 'config_groups' in '%s': its targets name "
+                                  "none, or an earlier group takes them; correct its targets, or drop it",
+                                  all->of[g].name, r->config->file));
     return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 

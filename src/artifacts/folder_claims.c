@@ -134,6 +134,15 @@ static void module_of(const qz_tensor_view *t, char *out, size_t room) {
 qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
     char module[QZ_ST_MAX_NAME];
     const char *key, *entry;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json_t *v = json_object_get(r->config->q, lists[i]);
+        if (v && !json_is_null(v) && !json_is_array(v))
+            return qz_fail(err, QZ_EFORMAT,
+                           "modules that stay float are no list: file '%s', key 'quantization_config.%s': expected a "
+                           "list of names, found %s%.60s%s; write [\"NAME\"]",
+                           r->config->file, lists[i], json_is_string(v) ? "'" : "",
+                           json_is_string(v) ? json_string_value(v) : "another value", json_is_string(v) ? "'" : "");
+    }
     for (size_t i = 0; i < r->m->n_tensors; i++) {
         const qz_tensor_view *t = &r->m->tensors[i];
         if (t->coded == NULL) continue;
