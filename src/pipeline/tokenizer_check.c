@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "artifacts/open.h"
+#include "base/json.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "base/utf8.h"
@@ -96,6 +97,19 @@ static qz_status compare(check *c, const comparison *x, bool *bad) {
     return st;
 }
 
+#define OWN_KEYS "quantz.tokenizer.pattern" /* compared with its own keys, without a source */
+
+/* Evidence against a source says more than one of the file's own keys. */
+static bool says_more(const check *c, const char *manifest) {
+    json_t *root = NULL;
+    const bool read = !c->r->source && qz_json_load(manifest, (size_t)64 << 20, &root, &(qz_error){0}) == QZ_OK;
+    const char *source = read ? json_string_value(json_object_get(json_object_get(root, "tokenizer_proof"), "source"))
+                              : NULL;
+    const bool more = source && strcmp(source, OWN_KEYS) != 0;
+    json_decref(root);
+    return more;
+}
+
 /* Into the stated file, or beside the artifact. */
 static qz_status store(check *c) {
     const char *path = c->r->operands[0];
@@ -111,6 +125,7 @@ static qz_status store(check *c) {
     manifest = qz_manifest_path(path);
     if (manifest == NULL) return qz_fail(c->err, QZ_EMEMORY, "out of memory comparing tokenizers");
     if (!qz_path_exists(manifest)) st = add_row(c, "evidence", "-", "not stored: no manifest; name a file with -o");
+    else if (says_more(c, manifest)) st = add_row(c, "evidence", "-", "kept as it is: it was compared with a source");
     else if ((st = qz_manifest_add(manifest, "tokenizer_proof", c->evidence, c->err)) == QZ_OK)
         st = add_row(c, "evidence", "ok", qz_path_base(manifest));
     qz_free(manifest);
@@ -160,7 +175,7 @@ qz_status qz_tokenizer_check(const qz_request *r, qz_arena *arena, qz_table *t, 
         QZ_GOTO(qz_fail(&own, QZ_EUSAGE,
                         "nothing to compare the tokenizer of '%s' with: expected --source MODEL%s", path,
                         keys ? ", since the file does not hold its source's pipeline" : ""));
-    c.evidence = json_pack("{s:s,s:i}", "source", r->source ? r->source : "quantz.tokenizer.pattern", "seed", SEED);
+    c.evidence = json_pack("{s:s,s:i}", "source", r->source ? r->source : OWN_KEYS, "seed", SEED);
     if (!c.evidence) QZ_GOTO(qz_fail(&own, QZ_EMEMORY, "out of memory comparing tokenizers"));
     st = run_checks(&c, source ? source : read, source ? read : NULL, keys, &failure);
     if (st == QZ_OK && failure.code != QZ_OK) own = failure, st = failure.code;
