@@ -120,6 +120,13 @@ static double perplexity(const rig *r, const char *file, const qz_eval_options *
     qz_engine *e = r->e;
     qz_run run = r->run;
     must(qz_score_run(&run, &(qz_score_models){NULL, &e, 1}, &set, score, NULL, &err));
+    /* what windows and position say is the whole again */
+    double nll = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < score->n_windows; i++) nll += score->windows[i].nll * (double)score->windows[i].n, n += score->windows[i].n;
+    assert_int_equal(n, score->scored);
+    if (!(fabs(exp(nll / (double)n) / score->ppl.value - 1) < 1e-9)) fail_msg("windows do not add up");
+    qz_score_release(score);
     qz_eval_set_release(&set);
     qz_dataset_release(&d);
     return score->ppl.value;
@@ -139,6 +146,17 @@ static void runtime_near_exact(const rig *r) {
     must(qz_score_run(&run, &(qz_score_models){r->e, &fast, 1}, &set, &s, &own, &err));
     if (!(s.kl.value > 1e-10 && s.kl.value < 1e-6 && s.kl_max < 1e-3))
         fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
+    double kl = 0;
+    size_t n = 0, binned = 0;
+    for (size_t b = 0; b < QZ_POSITION_BUCKETS; b++) kl += s.position[b].kl * (double)s.position[b].n, n += s.position[b].n;
+    for (size_t b = 0; b < QZ_KL_BINS; b++) binned += s.kl_bins[b];
+    assert_int_equal(n, s.scored);
+    assert_int_equal(binned, s.scored);
+    if (!(fabs(kl / (double)n / s.kl.value - 1) < 1e-9)) fail_msg("positions do not add up");
+    assert_true(s.n_worst > 1 && s.worst[0].kl >= s.worst[1].kl);
+    if (!(fabs(s.worst[0].kl - s.kl_max) < 1e-12)) fail_msg("worst token %g, largest KL %g", s.worst[0].kl, s.kl_max);
+    qz_score_release(&s);
+    qz_score_release(&own);
     qz_eval_set_release(&set);
     qz_dataset_release(&d);
     qz_engine_free(fast);

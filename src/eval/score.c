@@ -269,16 +269,74 @@ static void against_first(const scorer *s, size_t m, qz_score *out) {
     qz_free(w);
 }
 
-static void finish(const scorer *s, size_t m, qz_score *out) {
+void qz_score_release(qz_score *s) {
+    qz_free(s->windows);
+    s->windows = NULL;
+    s->n_windows = 0;
+}
+
+size_t qz_position_from(size_t at) { return at ? (size_t)8 << at : 0; }
+static size_t bucket_of(size_t position) {
+    size_t b = 0;
+    while (b + 1 < QZ_POSITION_BUCKETS && position >= qz_position_from(b + 1)) b++;
+    return b;
+}
+static size_t bin_of(double kl) {
+    const double at = kl > 0 ? floor(4 * (log10(kl) + 7)) : 0;
+    return at <= 0 ? 0 : at >= QZ_KL_BINS ? QZ_KL_BINS - 1 : (size_t)at;
+}
+/* Keeps the largest first. */
+static void see_worst(qz_score *out, qz_worst_token w) {
+    size_t i = out->n_worst;
+    if (i == QZ_WORST_TOKENS && w.kl <= out->worst[i - 1].kl) return;
+    if (i == QZ_WORST_TOKENS) i--;
+    else out->n_worst++;
+    for (; i > 0 && out->worst[i - 1].kl < w.kl; i--) out->worst[i] = out->worst[i - 1];
+    out->worst[i] = w;
+}
+
+/* Sums by window and position, bins, the worst token of each window. */
+static qz_status details(const scorer *s, size_t m, bool paired, qz_score *out, qz_error *err) {
+    size_t at = 0;
+    out->windows = qz_calloc_array(s->set->n + 1, sizeof *out->windows);
+    if (out->windows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", s->set->scored);
+    out->n_windows = s->set->n;
+    for (size_t w = 0; w < s->set->n; w++) {
+        const qz_eval_window *x = &s->set->windows[w];
+        qz_window_score *to = &out->windows[w];
+        qz_worst_token worst = {.window = w, .kl = -1};
+        for (size_t k = x->first; k < x->n; k++, at++) {
+            const double kl = s->t[m].kl[at];
+            to->nll += s->t[m].nll[at];
+            to->n++;
+            if (!paired) continue;
+            to->kl += kl;
+            qz_position_score *p = &out->position[bucket_of(k)];
+            p->kl += kl;
+            p->n++;
+            out->kl_bins[bin_of(kl)]++;
+            if (kl > worst.kl) worst.kl = kl, worst.position = k;
+        }
+        if (worst.kl > 0) see_worst(out, worst);
+        if (to->n) to->kl /= (double)to->n, to->nll /= (double)to->n;
+    }
+    for (size_t b = 0; b < QZ_POSITION_BUCKETS; b++)
+        if (out->position[b].n) out->position[b].kl /= (double)out->position[b].n;
+    return QZ_OK;
+}
+
+static qz_status finish(const scorer *s, size_t m, qz_score *out, qz_error *err) {
     size_t n = s->set->scored;
     bool paired = s->has_source && m > 0;
     qz_score_summary(s->t[m].nll, paired ? s->t[0].nll : NULL, s->t[m].kl, s->window, n, out);
-    if (!paired) return;
+    QZ_TRY(details(s, m, paired, out, err));
+    if (!paired) return QZ_OK;
     if (m > 1) against_first(s, m, out);
     double same = 0, dp = 0;
     for (size_t i = 0; i < n; i++) same += s->t[m].same[i], dp += s->t[m].dp[i];
     out->top1 = 100 * same / (double)n;
     out->rms_dp = 100 * sqrt(dp / (double)n);
+    return QZ_OK;
 }
 
 qz_status qz_score_run(qz_run *run, const qz_score_models *models, const qz_eval_set *set, qz_score *scores,
@@ -309,8 +367,8 @@ qz_status qz_score_run(qz_run *run, const qz_score_models *models, const qz_eval
                                            .tokens = seen});
     }
     qz_progress_end(run);
-    for (size_t i = 0; st == QZ_OK && i < models->n; i++) finish(&s, i + s.has_source, &scores[i]);
-    if (st == QZ_OK && source && source_score) finish(&s, 0, source_score);
+    for (size_t i = 0; st == QZ_OK && i < models->n; i++) st = finish(&s, i + s.has_source, &scores[i], err);
+    if (st == QZ_OK && source && source_score) st = finish(&s, 0, source_score, err);
     scorer_release(&s);
     return st;
 }

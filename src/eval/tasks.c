@@ -1,19 +1,17 @@
 #include "eval/tasks.h"
 #include "base/size.h"
 #include "engine/session.h"
+#include "eval/intervals.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 void qz_wilson(size_t solved, size_t n, double *low, double *high) {
-    if (n == 0) {
-        *low = *high = 0;
-        return;
-    }
-    double z = 1.959964, p = (double)solved / (double)n, k = z * z / (double)n;
-    double mid = (p + k / 2) / (1 + k), half = z * sqrt(p * (1 - p) / (double)n + k / (4 * (double)n)) / (1 + k);
-    *low = 100 * (mid - half);
-    *high = 100 * (mid + half);
+    *low = *high = 0;
+    if (n == 0) return;
+    qz_share_interval((double)solved, (double)n, 0.95, low, high);
+    *low *= 100;
+    *high *= 100;
 }
 
 double qz_mcnemar(size_t lost, size_t won) {
@@ -76,6 +74,8 @@ static qz_status finish_task(void *arg, qz_sequence *q, qz_error *err) {
     if (st == QZ_OK && text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory decoding an answer");
     if (st == QZ_OK) st = qz_task_solved(&r->set->tasks[p->task], text.ptr ? text.ptr : "", text.len, &pass, err);
     r->out->pass[p->task] = pass;
+    if (st == QZ_OK && r->set->tasks[p->task].check == QZ_CHECK_JSON)
+        r->out->json[p->task] = qz_task_is_json(text.ptr ? text.ptr : "", text.len) ? 2 : 1;
     r->out->tokens += q->info.n_new;
     q->prompt = NULL;
     qz_str_release(&text);
@@ -95,7 +95,8 @@ static qz_status prepare(taskrun *r, qz_error *err) {
     r->order = qz_alloc_array(n, sizeof *r->order);
     r->places = qz_calloc_array(batch, sizeof *r->places);
     r->out->pass = qz_calloc_array(n, 1);
-    if (!r->prompts || !r->order || !r->places || !r->out->pass)
+    r->out->json = qz_calloc_array(n, 1);
+    if (!r->prompts || !r->order || !r->places || !r->out->pass || !r->out->json)
         return qz_fail(err, QZ_EMEMORY, "out of memory for %zu tasks", n);
     for (size_t i = 0; i < n; i++) {
         const qz_task *t = &r->set->tasks[i];
@@ -135,6 +136,8 @@ qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const q
     qz_progress_end(run);
     for (size_t i = 0; i < set->n && st == QZ_OK; i++) {
         out->solved += out->pass[i];
+        out->json_n += out->json[i] > 0;
+        out->json_valid += out->json[i] == 2;
         count_kind(out, set->tasks[i].kind ? set->tasks[i].kind : "task", out->pass[i]);
     }
     qz_wilson(out->solved, out->n, &out->low, &out->high);
@@ -144,5 +147,6 @@ qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const q
 }
 void qz_task_score_release(qz_task_score *s) {
     qz_free(s->pass);
+    qz_free(s->json);
     *s = (qz_task_score){0};
 }

@@ -11,6 +11,8 @@ typedef struct {
     qz_kind_score kinds[64]; size_t n_kinds; /* in order of first appearance; kinds beyond 64
                                               * are counted in the total only */
     uint8_t *pass;                            /* [n] owned: qz_task_score_release */
+    uint8_t *json;                            /* [n] owned: of tasks whose check is json 1 invalid, 2 valid; else 0 */
+    size_t json_valid, json_n;
     double low, high;                         /* Wilson 95 % interval of the share, in percent */
     size_t tokens;                            /* generated */
 } qz_task_score;

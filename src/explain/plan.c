@@ -2,7 +2,8 @@
 #include "base/size.h"
 #include "explain/explain.h"
 #include "report/fit.h"
-#include "plan/gate.h"
+#include "base/json.h"
+#include "gate/gate.h"
 #include "plan/job.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"
@@ -125,27 +126,50 @@ qz_status qz_explain_speed(qz_explained *x) {
     return QZ_OK;
 }
 
-qz_status qz_explain_gate(qz_explained *x) {
-    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49},
-                                          {"GPTQ-3bit", 0.85, 3.2, 43}};
-    const qz_gate_limits l = {.min_accuracy = 0.90, .max_memory_gb = 8.0, .max_p95_ms = 60};
-    qz_str approved = {0};
-    qz_explain_say(x,
-                   "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms",
-                   l.min_accuracy, l.max_memory_gb, l.max_p95_ms);
-    QZ_TRY(qz_explain_table(x, NULL, "Candidate<|Accuracy>|Memory GB>|p95 ms>|Verdict<|Why<"));
-    for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
-        char why[160];
-        bool ok = qz_gate_judge(&l, &c[i], why, sizeof why);
-        if (ok) qz_str_printf(&approved, "%s'%s'", approved.len ? ", " : "", c[i].name);
-        qz_status st = qz_explain_row(x, "%s|%.2f|%.1f|%.0f|%s|%s", c[i].name, c[i].accuracy, c[i].memory_gb,
-                                      c[i].p95_ms, ok ? "accepted" : "rejected", why);
-        if (st != QZ_OK) qz_str_release(&approved);
-        QZ_TRY(st);
+/* Source B's table and limits, through the gate itself. */
+static const char gate_rules[] = "{\"min_accuracy\": 0.90, \"max_memory_gb\": 8.0, \"max_p95_ms\": 60}";
+static const char gate_table[] = "[{\"name\": \"FP16\", \"accuracy\": 0.93, \"memory_gb\": 14.0, \"p95_ms\": 70},"
+                                 "{\"name\": \"AWQ-4bit\", \"accuracy\": 0.92, \"memory_gb\": 4.1, \"p95_ms\": 49},"
+                                 "{\"name\": \"GPTQ-3bit\", \"accuracy\": 0.85, \"memory_gb\": 3.2, \"p95_ms\": 43}]";
+
+static qz_status gate_row(qz_explained *x, const qz_gate_rules *rules, const qz_gate_candidate *c, qz_str *approved) {
+    qz_gate_result result[8];
+    qz_str why = {0};
+    const bool ok = qz_gate_judge(rules, c, result);
+    for (size_t i = 0; i < rules->n; i++) {
+        if (result[i].verdict == QZ_GATE_PASS) continue;
+        qz_str_puts(&why, why.len ? "; " : "");
+        qz_gate_reason(&rules->rule[i], &result[i], &why);
     }
-    qz_explain_say(x, "approved artifacts: [%s]", approved.ptr ? approved.ptr : "");
+    if (ok) qz_str_printf(approved, "%s'%s'", approved->len ? ", " : "", c->name);
+    const qz_status st = qz_explain_row(x, "%s|%.2f|%.1f|%.0f|%s|%s", c->name, c->v[QZ_GATE_ACCURACY].value,
+                                        c->v[QZ_GATE_MEMORY].value, c->v[QZ_GATE_P95].value, ok ? "accepted" : "rejected",
+                                        why.len ? why.ptr : "within every limit");
+    qz_str_release(&why);
+    return st;
+}
+
+qz_status qz_explain_gate(qz_explained *x) {
+    qz_str approved = {0};
+    qz_arena a = {0};
+    qz_gate_rules rules;
+    qz_gate_candidates c = {.arena = &a};
+    json_t *table = NULL;
+    qz_error err = {0};
+    qz_status st = qz_gate_rules_parse(gate_rules, "rules", &a, &rules, &err);
+    if (st == QZ_OK) st = qz_json_parse(gate_table, sizeof gate_table - 1, "table", &table, &err);
+    if (st == QZ_OK) st = qz_gate_candidates_add(&c, table, "table", &err);
+    if (st == QZ_OK)
+        qz_explain_say(x,
+                       "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms",
+                       rules.rule[0].limit, rules.rule[1].limit, rules.rule[2].limit);
+    if (st == QZ_OK) st = qz_explain_table(x, NULL, "Candidate<|Accuracy>|Memory GB>|p95 ms>|Verdict<|Why<");
+    for (size_t i = 0; i < c.n && st == QZ_OK; i++) st = gate_row(x, &rules, &c.at[i], &approved);
+    if (st == QZ_OK) qz_explain_say(x, "approved artifacts: [%s]", approved.ptr ? approved.ptr : "");
     qz_str_release(&approved);
-    return QZ_OK;
+    json_decref(table);
+    qz_arena_release(&a);
+    return st;
 }
 
 /* C-12, C-190: the rule, what each size costs, and how to find the end of the gain for one's own model. */

@@ -9,9 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_MODELS = 65 };
+enum { MAX_MODELS = 65, CONTEXT_TOKENS = 24 };
 
-void qz_measured_release(qz_measured *m) { qz_task_score_release(&m->tasks); }
+void qz_measured_release(qz_measured *m) {
+    qz_task_score_release(&m->tasks);
+    qz_score_release(&m->score);
+    qz_score_release(&m->runtime);
+    for (size_t i = 0; i < QZ_WORST_TOKENS; i++) qz_str_release(&m->worst[i]);
+}
 
 qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err) {
     *out = QZ_ARITH_EXACT;
@@ -49,7 +54,7 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     double bits = 0;
     for (size_t i = 0; i < s->model->n_tensors; i++) bits += 8.0 * (double)s->model->tensors[i].bytes;
     m->bits_per_weight = bits / (double)qz_config_parameters(&s->model->config);
-    m->mcnemar = -1;
+    m->mcnemar = m->json_mcnemar = -1;
     qz_str names = {0};
     qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
     m->dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
@@ -154,6 +159,8 @@ static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_me
         if (x->fast[i]) engines[k++] = x->fast[i];
     const qz_score_models all = {first ? x->e[0] : NULL, engines, k};
     qz_status st = qz_score_run(run, &all, set, scores + 1, scores, err);
+    if (st != QZ_OK)
+        for (size_t i = 0; i < 2 * x->n + 1; i++) qz_score_release(&scores[i]);
     for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
         out[i].score = scores[i + !first];
         out[i].scored = true;
@@ -165,6 +172,20 @@ static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_me
     }
     qz_free(scores);
     return st;
+}
+
+/* The text before the tokens that depart most, and the token itself. */
+static qz_status tell_worst(const qz_tokenizer *t, const qz_eval_set *set, qz_measured *out, qz_error *err) {
+    for (size_t i = 0; t && i < out->score.n_worst; i++) {
+        const qz_worst_token *w = &out->score.worst[i];
+        const uint32_t *ids = set->windows[w->window].ids;
+        const size_t from = w->position > CONTEXT_TOKENS ? w->position - CONTEXT_TOKENS : 0;
+        QZ_TRY(qz_tokenizer_decode(t, ids + from, w->position - from, false, &out->worst[i], err));
+        qz_str_putc(&out->worst[i], 0);
+        QZ_TRY(qz_tokenizer_decode(t, ids + w->position, 1, false, &out->worst[i], err));
+        if (out->worst[i].failed) return qz_fail(err, QZ_EMEMORY, "out of memory decoding text");
+    }
+    return QZ_OK;
 }
 
 static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_eval_facts *facts,
@@ -188,6 +209,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
         qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
     if (st == QZ_OK && t && d.kind != QZ_DATA_JSONL_IDS) st = qz_scored_bytes(t, &set, &facts->scored_bytes, err);
     if (st == QZ_OK) st = score_all(run, x, &set, out, err);
+    for (size_t i = 0; i < x->n && st == QZ_OK; i++) st = tell_worst(t, &set, &out[i], err);
     for (size_t i = 0; i < x->n && st == QZ_OK && facts->scored_bytes; i++)
         out[i].bits_per_byte = (double)out[i].score.scored * log2(out[i].score.ppl.value) / (double)facts->scored_bytes;
     if (st == QZ_OK) {
@@ -221,6 +243,11 @@ static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_mea
             out[i].won += !out[0].tasks.pass[k] && out[i].tasks.pass[k];
         }
         out[i].mcnemar = qz_mcnemar(out[i].lost, out[i].won);
+        for (size_t k = 0; k < out[i].tasks.n; k++) {
+            out[i].json_lost += out[0].tasks.json[k] == 2 && out[i].tasks.json[k] == 1;
+            out[i].json_won += out[0].tasks.json[k] == 1 && out[i].tasks.json[k] == 2;
+        }
+        out[i].json_mcnemar = qz_mcnemar(out[i].json_lost, out[i].json_won);
     }
     return QZ_OK;
 }

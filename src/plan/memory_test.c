@@ -1,7 +1,6 @@
 /* Every golden number of the checklist's sections 6 (C-109, C-110), 7, 8, 11 (C-175, C-176) and 12 that memory
  * arithmetic can answer, to the digits printed there. Outside truth: the checklist's own table (computed from the
  * references), llama.cpp's published bits per weight (C-45), kv-cache.md. */
-#include "plan/gate.h"
 #include "plan/job.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"
@@ -365,27 +364,6 @@ static void speed(void **state) {
     qz_shape_free(s);
 }
 
-/* C-175, C-176. */
-static void gate(void **state) {
-    (void)state;
-    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49},
-                                          {"GPTQ-3bit", 0.85, 3.2, 43}};
-    for (int p95 = 0; p95 < 2; p95++) {
-        qz_gate_limits l = {.min_accuracy = 0.90, .max_memory_gb = 8.0, .max_p95_ms = p95 ? 60 : 0};
-        char why[160];
-        assert_false(qz_gate_judge(&l, &c[0], why, sizeof why));
-        assert_non_null(strstr(why, "memory GB 14"));
-        assert_int_equal(strstr(why, "p95 ms 70") != NULL, p95);
-        assert_true(qz_gate_judge(&l, &c[1], why, sizeof why));
-        assert_false(qz_gate_judge(&l, &c[2], why, sizeof why));
-        assert_string_equal(why, "accuracy 0.85, limit >= 0.9");
-    }
-    qz_gate_limits l = {.min_accuracy = 0.5};
-    qz_gate_candidate none = {"x", NAN, 1, 1};
-    char why[8];
-    assert_false(qz_gate_judge(&l, &none, why, sizeof why));
-}
-
 /* What cannot be: one clear error each. */
 static void refuses(void **state) {
     (void)state;
@@ -446,7 +424,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(weights_in_gb), cmocka_unit_test(bits_per_weight), cmocka_unit_test(kv_cache),
         cmocka_unit_test(one_h100), cmocka_unit_test(most_users), cmocka_unit_test(thirteen_b),
-        cmocka_unit_test(offload), cmocka_unit_test(speed), cmocka_unit_test(gate), cmocka_unit_test(refuses),
+        cmocka_unit_test(offload), cmocka_unit_test(speed), cmocka_unit_test(refuses),
         cmocka_unit_test(jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

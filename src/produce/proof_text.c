@@ -151,9 +151,10 @@ qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, cons
     QZ_GOTO(qz_engine_open(run, m, &o, &artifact, err));
     qz_eval_window w = {x.ids.ids, x.ids.n, 1};
     const qz_eval_set set = {.windows = &w, .n = 1, .scored = x.ids.n - 1, .longest = x.ids.n};
-    qz_score score;
+    qz_score score = {0};
     QZ_GOTO(qz_score_run(run, &(qz_score_models){source, &artifact, 1}, &set, &score, NULL, err));
     out->self_kl = score.kl.value;
+    qz_score_release(&score);
     out->self_tokens = x.ids.n - 1;
     if (!(out->self_kl >= 0 && out->self_kl < 1e6)) {
         st = qz_fail(err, QZ_ENUMERIC,

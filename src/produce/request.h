@@ -57,6 +57,9 @@ typedef struct {
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora, *dtype;
     uint64_t tp, loras;
     bool deep, quick;
+    /* gate */
+    const char *rules;
+    bool metrics, every, store;
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
     bool levels, shapes, offload, speed, job, exact;

@@ -82,6 +82,7 @@ void qz_bench_json_row(qz_json_writer *w, const char *name, const qz_model *m, c
              {"kv_bytes", l->kv_bytes}};
     qz_jw_row(w);
     qz_jw_text(w, "artifact", name);
+    qz_jw_text(w, "path", m->path);
     qz_jw_count(w, "bytes", m->file_bytes);          /* of the folder or file */
     qz_jw_count(w, "weight_bytes", weight_bytes(m)); /* of its tensors */
     qz_speed_json(b, w);

@@ -29,6 +29,47 @@ static void json_figure(qz_json_writer *w, const char *key, const qz_figure *f) 
     (void)snprintf(end, sizeof end, "%s_high", key);
     qz_jw_real(w, end, f->high);
 }
+/* What a picture or a paired comparison needs: windows, positions, bins, the worst tokens. */
+static void json_windows(const qz_measured *x, qz_json_writer *w) {
+    const qz_score *s = &x->score;
+    qz_jw_open(w, "window_tokens", '[');
+    for (size_t i = 0; i < s->n_windows; i++) qz_jw_count(w, NULL, s->windows[i].n);
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "window_nll", '[');
+    for (size_t i = 0; i < s->n_windows; i++) qz_jw_real(w, NULL, s->windows[i].nll);
+    qz_jw_close(w, ']');
+    if (!s->paired) return;
+    qz_jw_open(w, "window_kl", '[');
+    for (size_t i = 0; i < s->n_windows; i++) qz_jw_real(w, NULL, s->windows[i].kl);
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "kl_by_position", '[');
+    for (size_t b = 0; b < QZ_POSITION_BUCKETS; b++) {
+        if (s->position[b].n == 0) continue;
+        qz_jw_open(w, NULL, '{');
+        qz_jw_count(w, "from", qz_position_from(b));
+        qz_jw_count(w, "to", b + 1 < QZ_POSITION_BUCKETS ? qz_position_from(b + 1) - 1 : UINT32_MAX);
+        qz_jw_real(w, "kl", s->position[b].kl);
+        qz_jw_count(w, "tokens", s->position[b].n);
+        qz_jw_close(w, '}');
+    }
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "kl_histogram", '['); /* of tokens: a quarter of a decade each, from 1e-7 */
+    for (size_t b = 0; b < QZ_KL_BINS; b++) qz_jw_count(w, NULL, s->kl_bins[b]);
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "worst_tokens", '[');
+    for (size_t i = 0; i < s->n_worst; i++) {
+        qz_jw_open(w, NULL, '{');
+        qz_jw_count(w, "window", s->worst[i].window);
+        qz_jw_count(w, "position", s->worst[i].position);
+        qz_jw_real(w, "kl", s->worst[i].kl);
+        if (x->worst[i].len) {
+            qz_jw_text(w, "before", x->worst[i].ptr);
+            qz_jw_text(w, "token", x->worst[i].ptr + strlen(x->worst[i].ptr) + 1);
+        }
+        qz_jw_close(w, '}');
+    }
+    qz_jw_close(w, ']');
+}
 static void json_score(const qz_measured *x, qz_json_writer *w) {
     const qz_score *s = &x->score;
     json_figure(w, "ppl", &s->ppl);
@@ -68,6 +109,20 @@ static void json_tasks(const qz_measured *x, qz_json_writer *w) {
         qz_jw_count(w, "tasks_won", x->won);
         qz_jw_real(w, "mcnemar_p", x->mcnemar);
     }
+    if (x->tasks.json_n) {
+        qz_jw_count(w, "json_valid", x->tasks.json_valid);
+        qz_jw_count(w, "json_tasks", x->tasks.json_n);
+        if (x->json_mcnemar >= 0) {
+            qz_jw_count(w, "json_lost", x->json_lost);
+            qz_jw_count(w, "json_won", x->json_won);
+            qz_jw_real(w, "json_mcnemar_p", x->json_mcnemar);
+        }
+    }
+    qz_jw_key(w, "task_pass"); /* in the order of the file */
+    qz_str_putc(w->out, '"');
+    for (size_t i = 0; i < x->tasks.n; i++) qz_str_putc(w->out, x->tasks.pass[i] ? '1' : '0');
+    qz_str_putc(w->out, '"');
+    w->comma = true;
     qz_jw_open(w, "kinds", '{');
     for (size_t k = 0; k < x->tasks.n_kinds; k++) {
         qz_jw_open(w, x->tasks.kinds[k].kind, '[');
@@ -83,6 +138,7 @@ void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_wri
     qz_jw_text(w, "encoding", x->encoding);
     qz_jw_text(w, "precision_contract", x->contract);
     if (x->scored) json_score(x, w);
+    if (x->scored) json_windows(x, w);
     if (x->tasks.n) json_tasks(x, w);
     qz_jw_count(w, "dropped_tensors", lost->dropped);
     if (lost->dropped) qz_jw_text(w, "dropped", lost->dropped_names);
@@ -93,6 +149,9 @@ void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_wri
 static void json_row(const qz_measured *x, qz_json_writer *w) {
     qz_jw_row(w);
     qz_jw_text(w, "artifact", x->name);
+    qz_jw_text(w, "path", x->path);
+    qz_jw_count(w, "bytes", x->file_bytes);
+    qz_jw_real(w, "bits_per_weight", x->bits_per_weight);
     qz_measured_json(x, x, w);
     if (x->made_from[0]) qz_jw_text(w, "made_from_other_source", x->made_from);
     if (x->beyond) qz_jw_count(w, "positions_beyond_context", x->beyond);
@@ -183,6 +242,12 @@ void qz_measured_print(const qz_measured *x, qz_str *out) {
         for (size_t k = 0; k < x->tasks.n_kinds; k++)
             qz_str_printf(out, "    %-14s %zu/%zu\n", x->tasks.kinds[k].kind, x->tasks.kinds[k].solved,
                           x->tasks.kinds[k].n);
+        if (x->tasks.json_n)
+            qz_str_printf(out, "  valid JSON      %zu of %zu answers", x->tasks.json_valid, x->tasks.json_n);
+        if (x->tasks.json_n && x->json_mcnemar >= 0)
+            qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->json_lost, x->json_won,
+                          x->json_mcnemar);
+        if (x->tasks.json_n) qz_str_putc(out, '\n');
     } else
         qz_str_puts(out,
                     "  GATE-NOTASK     no task metric: perplexity alone does not pass a release; give --tasks FILE\n");

@@ -15,6 +15,7 @@ typedef struct {
     double bits_per_weight;
     bool scored;
     qz_score score;
+    qz_str worst[QZ_WORST_TOKENS]; /* of score.worst: text before the token, NUL, its own text; empty: no tokenizer */
     bool scored_runtime;           /* the same tokens in runtime arithmetic: only beside exact figures and a source */
     qz_score runtime;
     char kernel[112];              /* of the runtime arithmetic */
@@ -24,6 +25,8 @@ typedef struct {
     qz_task_score tasks;
     double mcnemar;          /* -1: no pair */
     size_t lost, won;
+    double json_mcnemar;     /* the same of "is JSON at all", over the tasks that ask for JSON */
+    size_t json_lost, json_won;
     size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that
                                     * nothing reads, taken with --accept */
     char dropped_names[320], ignored_names[320];

@@ -90,5 +90,6 @@ typedef struct { qz_task *tasks; size_t n; char sha_hex[65]; const char *path; q
 qz_status qz_taskset_load(const char *path, const qz_tokenizer *t, size_t max_tasks, qz_taskset *out, qz_error *err);
 void qz_taskset_release(qz_taskset *s);
 /* True if the answer (text without special tokens, stripped here) solves the task. */
+bool qz_task_is_json(const char *answer, size_t n); /* the whole of it, blanks around it aside */
 qz_status qz_task_solved(const qz_task *task, const char *answer, size_t n, bool *solved, qz_error *err);
 #endif

@@ -142,9 +142,21 @@ static qz_status match(const char *pattern, const char *s, size_t n, bool *yes, 
     return QZ_OK;
 }
 
+static void strip(const char **s, size_t *n) {
+    while (*n && blank((*s)[*n - 1])) --*n;
+    while (*n && blank(**s)) ++*s, --*n;
+}
+
+bool qz_task_is_json(const char *answer, size_t n) {
+    json_error_t je;
+    strip(&answer, &n);
+    json_t *a = json_loadb(answer, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    json_decref(a);
+    return a != NULL;
+}
+
 qz_status qz_task_solved(const qz_task *task, const char *answer, size_t n, bool *solved, qz_error *err) {
-    while (n && blank(answer[n - 1])) n--;
-    while (n && blank(*answer)) answer++, n--;
+    strip(&answer, &n);
     *solved = false;
     switch (task->check) {
     case QZ_CHECK_EXACT: *solved = strlen(task->output) == n && memcmp(task->output, answer, n) == 0; return QZ_OK;

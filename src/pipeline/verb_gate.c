@@ -1,0 +1,177 @@
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "artifacts/open.h"
+#include "pipeline/bench.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/verbs.h"
+#include "report/gate_print.h"
+#include "report/table_print.h"
+#include <string.h>
+
+enum { REPORT_LIMIT = 64 << 20, MAX_OPERANDS = 64 };
+
+/* A regular file that ends in .json is a report; everything else is a model to be measured. */
+static bool is_report(const char *path) {
+    return qz_str_ends(path, ".json") && qz_path_kind_of(path) == QZ_PATH_FILE;
+}
+
+/* A rule that only `bench` has a value for. */
+static bool wants_speed(const qz_gate_rules *rules) {
+    for (size_t i = 0; i < rules->n; i++) {
+        const qz_gate_metric_id m = rules->rule[i].metric;
+        if (m == QZ_GATE_MEMORY || m == QZ_GATE_TTFT || m == QZ_GATE_P95 || m == QZ_GATE_GENERATION || m == QZ_GATE_PROMPT ||
+            m == QZ_GATE_LOAD)
+            return true;
+    }
+    return false;
+}
+
+/* What eval's or bench's --json would print, through the same reader as a report's file. */
+static qz_status take(qz_gate_candidates *c, const qz_str *text, const char *what, qz_error *err) {
+    json_t *root = NULL;
+    QZ_TRY(qz_json_parse(text->ptr ? text->ptr : "", text->len, what, &root, err));
+    const qz_status st = qz_gate_candidates_add(c, root, what, err);
+    json_decref(root);
+    return st;
+}
+
+static qz_status measure_quality(qz_run *run, const qz_request *r, const qz_compared *which, qz_gate_candidates *c,
+                                 qz_error *err) {
+    qz_measured *m = qz_calloc_array(MAX_OPERANDS + 1, sizeof *m);
+    qz_eval_facts facts;
+    qz_str text = {0};
+    size_t n = 0;
+    if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = qz_evaluate(run, r, which, m, &n, &facts, err);
+    if (st == QZ_OK) st = qz_evaluate_json(m, n, &facts, &text, err);
+    if (st == QZ_OK) st = take(c, &text, "measured here", err);
+    for (size_t i = 0; i < n; i++) qz_measured_release(&m[i]);
+    qz_free(m);
+    qz_str_release(&text);
+    return st;
+}
+
+static qz_status measure_speed(qz_run *run, const qz_request *r, const qz_compared *which, qz_gate_candidates *c,
+                               qz_error *err) {
+    qz_str text = {0};
+    qz_json_writer w;
+    char env[256];
+    qz_environment(run, env, sizeof env);
+    qz_bench_json_begin(&w, &(qz_bench_facts){env, NULL, qz_pool_size(run->pool), 0}, &text);
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < which->n && st == QZ_OK; i++) {
+        qz_source s = {0};
+        qz_bench b;
+        st = qz_bench_run(r, which->artifacts[i], &b, err);
+        if (st == QZ_OK) st = qz_source_open(run, which->artifacts[i], &s, err);
+        if (st == QZ_OK) qz_bench_json_row(&w, s.name, s.model, &b, 0);
+        qz_source_release(&s);
+    }
+    qz_bench_json_end(&w);
+    if (st == QZ_OK) st = take(c, &text, "measured here", err);
+    qz_str_release(&text);
+    return st;
+}
+
+static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *rules, qz_gate_candidates *c, qz_error *err) {
+    const char *models[MAX_OPERANDS];
+    qz_compared which = {.source = r->against, .artifacts = models};
+    for (size_t i = 0; i < r->n_operands; i++) {
+        json_t *root = NULL;
+        if (!is_report(r->operands[i])) {
+            models[which.n++] = r->operands[i];
+            continue;
+        }
+        QZ_TRY(qz_json_load(r->operands[i], REPORT_LIMIT, &root, err));
+        const qz_status st = qz_gate_candidates_add(c, root, r->operands[i], err);
+        json_decref(root);
+        QZ_TRY(st);
+    }
+    if (which.n == 0) return QZ_OK;
+    const bool quality = r->text || r->tasks, speed = wants_speed(rules);
+    if (!quality && !speed)
+        return qz_fail(err, QZ_EUSAGE, "nothing to measure '%s' with: give --text FILE, --tasks FILE or both, and --against "
+                                       "SOURCE for figures against it", models[0]);
+    if (quality) QZ_TRY(measure_quality(run, r, &which, c, err));
+    return speed ? measure_speed(run, r, &which, c, err) : QZ_OK;
+}
+
+/* The verdict into the artifact's manifest: which rules, and what they said. */
+static qz_status store_one(qz_run *run, const qz_gate_view *v, size_t i, qz_error *err) {
+    const qz_gate_candidate *c = &v->candidates->at[i];
+    char *manifest = c->path ? qz_manifest_path(c->path) : NULL;
+    if (manifest == NULL || !qz_path_exists(manifest)) {
+        qz_warn(run, "%s: no artifact of that name here, or none with a manifest: its verdict is not stored", c->name);
+        qz_free(manifest);
+        return QZ_OK;
+    }
+    json_t *j = json_pack("{s:s?,s:s,s:b,s:s?,s:s?}", "rules_sha256", v->rules->sha_hex[0] ? v->rules->sha_hex : NULL,
+                          "rules", v->rules->sha_hex[0] ? qz_path_base(v->rules->path) : v->rules->path, "approved",
+                          v->approved[i], "protocol", v->candidates->protocol, "token_hash", v->candidates->token_hash);
+    qz_status st = j ? qz_manifest_add(manifest, "gate", j, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK) qz_info(run, "%s: verdict stored in %s", c->name, manifest);
+    json_decref(j);
+    qz_free(manifest);
+    return st;
+}
+
+/* --all: every candidate; else one is enough. */
+static qz_status decide(const qz_request *r, const qz_gate_view *v, qz_error *err) {
+    size_t judged = 0, approved = 0;
+    for (size_t i = 0; i < v->candidates->n; i++) {
+        if (v->candidates->at[i].baseline) continue;
+        judged++;
+        approved += v->approved[i];
+    }
+    if (judged == 0) return qz_fail(err, QZ_EUSAGE, "no candidate to judge: only the source's own row was found");
+    if (r->every ? approved == judged : approved > 0) return QZ_OK;
+    return qz_fail(err, QZ_ECHECK, "%zu of %zu candidate%s approved%s", approved, judged, qz_plural(judged),
+                   r->every ? " (--all asks for every one)" : "");
+}
+
+static qz_status judge_all(qz_run *run, const qz_request *r, qz_gate_view *v, qz_arena *a, qz_error *err) {
+    const qz_gate_candidates *c = v->candidates;
+    qz_gate_result *results = qz_arena_calloc(a, c->n * v->rules->n + 1, sizeof *results);
+    bool *approved = qz_arena_calloc(a, c->n + 1, sizeof *approved);
+    if (!results || !approved) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < c->n; i++) {
+        approved[i] = qz_gate_judge(v->rules, &c->at[i], results + i * v->rules->n);
+        v->tasks = v->tasks || (!c->at[i].baseline && c->at[i].v[QZ_GATE_ACCURACY].present);
+    }
+    v->results = results;
+    v->approved = approved;
+    for (size_t i = 0; r->store && i < c->n; i++)
+        if (!c->at[i].baseline) QZ_TRY(store_one(run, v, i, err));
+    return QZ_OK;
+}
+
+static qz_status show_metrics(const qz_request *r, qz_error *err) {
+    qz_arena a = {0};
+    qz_table t;
+    qz_status st = qz_gate_metrics_table(&a, &t, err);
+    if (st == QZ_OK) st = qz_table_show(&t, r->json, err);
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_run_gate_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    if (r->metrics) return show_metrics(r, err);
+    if (r->n_operands == 0)
+        return qz_fail(err, QZ_EUSAGE, "nothing to judge: expected report.json, the --json of eval or bench, or artifacts");
+    qz_arena a = {0};
+    qz_gate_rules rules;
+    qz_gate_candidates c = {.arena = &a};
+    qz_gate_view v = {.rules = &rules, .candidates = &c};
+    qz_str out = {0};
+    qz_status st = qz_gate_rules_load(r->rules, &a, &rules, err);
+    if (st == QZ_OK) st = gather(run, r, &rules, &c, err);
+    if (st == QZ_OK) st = judge_all(run, r, &v, &a, err);
+    if (st == QZ_OK && r->json) qz_gate_json(&v, &out);
+    else if (st == QZ_OK) st = qz_gate_text(&v, &a, &out, err);
+    if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK) st = decide(r, &v, err);
+    qz_str_release(&out);
+    qz_arena_release(&a);
+    return st;
+}
