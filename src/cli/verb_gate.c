@@ -9,6 +9,13 @@ static const qz_option options[] = {
      "\"confidence\": 0.95}]} (default: caution levels of perplexity, and no more than 2 % of tasks lost)"},
     {"metrics", 0, QZ_OPT_FLAG, QZ_AT(metrics), NULL, NULL, 0, 0, "what a rule can limit"},
     {"all", 0, QZ_OPT_FLAG, QZ_AT(every), NULL, NULL, 0, 0, "exit 1 unless every candidate is approved (default: unless one is)"},
+    {"sequential", 0, QZ_OPT_FLAG, QZ_AT(sequential), NULL, NULL, 0, 0,
+     "stop as soon as each rule of KL and tasks is certain (confidence sequences: at most 1 - confidence wrong, whenever they stop)"},
+    {"lock", 0, QZ_OPT_TEXT, QZ_AT(lock), "FILE", NULL, 0, 0,
+     "refuse what is certainly worse than the locked build: KL more than 10 % up, 2 % of tasks lost, 2 % more bytes, windows and "
+     "tasks paired (rules kl_drift, accuracy_drift, size_drift set other limits)"},
+    {"write-lock", 0, QZ_OPT_TEXT, QZ_AT(write_lock), "FILE", NULL, 0, 0, "lock what was measured: KL by window, each task's result, bytes"},
+    QZ_OPT_FORCE_ROW,
     {"store", 0, QZ_OPT_FLAG, QZ_AT(store), NULL, NULL, 0, 0,
      "the verdict and the hash of the rules into the manifest of each artifact that is here"},
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0, "the source, for artifacts that are measured now"},

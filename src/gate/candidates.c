@@ -111,6 +111,7 @@ static qz_status read_value(const reader *r, const json_t *row, size_t i, qz_gat
     const qz_gate_metric *m = qz_gate_metric_at(i);
     const char *others = m->others;
     char name[64];
+    if (m->key[0] == 0) return QZ_OK;
     QZ_TRY(own(r, row, m, v));
     if (v->present) return QZ_OK;
     QZ_TRY(foreign(r, row, m, m->name, v));
@@ -139,6 +140,35 @@ static qz_status read_kinds(const reader *r, const json_t *row, qz_gate_candidat
         out->v = share(k, n);
     }
     return QZ_OK;
+}
+
+static qz_status read_numbers(const reader *r, const json_t *row, const char *key, const double **out, size_t *n) {
+    const json_t *list = json_object_get(row, key);
+    *n = json_array_size(list);
+    if (*n == 0) return QZ_OK;
+    double *v = qz_arena_alloc(r->c->arena, *n, sizeof *v);
+    if (v == NULL) return qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *x = json_array_get(list, i);
+        if (!json_is_number(x) || !(json_number_value(x) >= 0)) return bad_value(r, key, "numbers, none below 0");
+        v[i] = json_number_value(x);
+    }
+    *out = v;
+    return QZ_OK;
+}
+
+/* What a lock compares: KL by window and each task's result. */
+static qz_status read_parts(const reader *r, const json_t *row, qz_gate_candidate *c) {
+    const char *pass = NULL;
+    size_t n = 0;
+    QZ_TRY(read_numbers(r, row, "window_kl", &c->window_kl, &c->n_windows));
+    QZ_TRY(read_numbers(r, row, "window_tokens", &c->window_tokens, &n));
+    if (c->window_kl && n != c->n_windows) return bad_value(r, "window_tokens", "a number for each of window_kl");
+    QZ_TRY(qz_json_str(row, "task_pass", r->file, &pass, r->err));
+    if (pass == NULL) return QZ_OK;
+    if (strspn(pass, "01") != strlen(pass)) return bad_value(r, "task_pass", "a text of 0 and 1");
+    c->task_pass = qz_arena_strdup(r->c->arena, pass);
+    return c->task_pass ? QZ_OK : qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);
 }
 
 /* What an artifact is called in reports of several verbs: the end of its path. */
@@ -187,6 +217,7 @@ static qz_status read_row(reader *r, const json_t *row, size_t i, bool baseline,
     r->row = name;
     for (size_t k = 0; k < QZ_GATE_METRICS; k++) QZ_TRY(read_value(r, row, k, &now.v[k]));
     QZ_TRY(read_kinds(r, row, &now));
+    QZ_TRY(read_parts(r, row, &now));
     QZ_TRY(slot(r, name, &c));
     *index = (size_t)(c - r->c->at);
     if (path) c->path = path;
@@ -198,6 +229,8 @@ static qz_status read_row(reader *r, const json_t *row, size_t i, bool baseline,
                            qz_gate_metric_at(k)->name, name, c->v[k].value, now.v[k].value, r->file);
         c->v[k] = now.v[k];
     }
+    if (now.window_kl) c->window_kl = now.window_kl, c->window_tokens = now.window_tokens, c->n_windows = now.n_windows;
+    if (now.task_pass) c->task_pass = now.task_pass;
     if (now.n_kinds) c->kinds = now.kinds, c->n_kinds = now.n_kinds;
     return QZ_OK;
 }

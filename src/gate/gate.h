@@ -39,10 +39,12 @@ typedef struct {
     double limit, confidence;   /* 0.95: the two-sided 95 % interval */
     bool strict;                /* "fail": the limit itself is refused too */
     double note, warn;          /* NaN: none */
+    bool lenient;               /* drift: refused only where it is certain */
     bool optional;              /* a candidate without it is not refused */
     bool has_unless;
     qz_gate_metric_id unless;   /* a rule of this metric that passes lets this one pass */
 } qz_gate_rule;
+enum { QZ_GATE_LOCK_RULES = 3 }; /* that a lock adds: there is room for them */
 typedef struct {
     qz_gate_rule *rule; size_t n;
     char sha_hex[65];           /* of the file; "": the built-in rules */
@@ -65,6 +67,8 @@ typedef struct {
     const char *name, *path;    /* path: of the artifact, where the row names one that is there */
     qz_gate_value v[QZ_GATE_METRICS];
     qz_gate_kind_value *kinds; size_t n_kinds;
+    const double *window_kl, *window_tokens; size_t n_windows; /* NULL: not in the report */
+    const char *task_pass;      /* "1101": in the order of the file; NULL: not in the report */
     bool baseline;              /* the source's row: not judged */
 } qz_gate_candidate;
 typedef struct {
@@ -76,6 +80,12 @@ typedef struct {
 /* Rows of `root` (the text of the file `name`): a list, or an object with "rows" or "candidates" (and a "baseline").
  * Rows of one artifact from several files become one; figures of unlike protocols, tokens or machines are refused. */
 qz_status qz_gate_candidates_add(qz_gate_candidates *c, const json_t *root, const char *name, qz_error *err);
+/* Against a locked build: fills the drift of each candidate that `locked` has by the same name (of one and one whatever
+ * their names are), and adds the drift rules that `rules` lacks: 10 % of KL, 2 % of tasks, 2 % of bytes. Other tokens
+ * than the locked ones are QZ_ECHECK. */
+qz_status qz_gate_against_lock(qz_gate_candidates *c, const qz_gate_candidates *locked, qz_gate_rules *rules, qz_error *err);
+/* What --lock needs of a build, as JSON; QZ_EUSAGE where a report lacks the windows. */
+qz_status qz_gate_lock_text(const qz_gate_candidates *c, qz_str *out, qz_error *err);
 /* The value that a rule asks for; NULL: the row does not have it. */
 const qz_gate_value *qz_gate_value_of(const qz_gate_candidate *c, const qz_gate_rule *r);
 
@@ -87,8 +97,12 @@ typedef struct {
     qz_gate_value shown;        /* at the rule's own confidence */
     bool exact;                 /* no interval: taken as it is */
     bool note, warn;
+    double used, of;            /* a sequence: windows or tasks until it was certain, and those there are; 0: none */
     double needed;              /* OPEN: samples that would decide if the value stays; 0: none would */
 } qz_gate_result;
+/* The same in two steps, for results that come from elsewhere (sequence.h): one rule, then what rules say together. */
+qz_gate_result qz_gate_judge_rule(const qz_gate_rule *r, const qz_gate_candidate *c);
+bool qz_gate_settle(const qz_gate_rules *rules, qz_gate_result *results);
 /* results [rules->n]. True: approved (every rule passes or is waived). */
 bool qz_gate_judge(const qz_gate_rules *rules, const qz_gate_candidate *c, qz_gate_result *results);
 const char *qz_gate_verdict_text(qz_gate_verdict v);

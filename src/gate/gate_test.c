@@ -7,7 +7,9 @@
 #include <string.h>
 #include "base/json.h"
 #include "eval/intervals.h"
+#include "base/rng.h"
 #include "gate/gate.h"
+#include "gate/sequence.h"
 
 static qz_arena arena;
 static qz_error err;
@@ -184,6 +186,77 @@ static void bad_tables(void **state) {
     bad_candidates("{\"machine\":\"x\",\"rows\":[]}", "{\"machine\":\"y\",\"rows\":[]}", "unlike machines");
 }
 
+/* 1,000 gates each: decisions that are wrong, and the median share of the fixed test that was needed. */
+typedef struct { double wrong, length; } simulated;
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+static simulated simulate_means(double sd, double ratio) {
+    enum { GATES = 1000, FIXED = 60 };
+    static double length[GATES];
+    qz_rng rng;
+    size_t wrong = 0;
+    qz_rng_seed(&rng, 7);
+    for (size_t g = 0; g < GATES; g++) {
+        qz_sequence_sums s = {0};
+        int is = 0;
+        while (s.n < FIXED && is == 0) {
+            qz_sequence_add(&s, ratio * exp(sd * (double)qz_rng_normal(&rng) - sd * sd / 2));
+            is = qz_sequence_mean(&s, 1, 0.05, NULL, NULL);
+        }
+        wrong += is != 0 && (is > 0) != (ratio < 1);
+        length[g] = s.n / FIXED;
+    }
+    qsort(length, GATES, sizeof *length, by_size);
+    return (simulated){(double)wrong / GATES, length[GATES / 2]};
+}
+static simulated simulate_shares(double p, double limit, size_t fixed) {
+    enum { GATES = 1000 };
+    static double length[GATES];
+    qz_rng rng;
+    size_t wrong = 0;
+    qz_rng_seed(&rng, 8);
+    for (size_t g = 0; g < GATES; g++) {
+        double k = 0, n = 0;
+        int is = 0;
+        while (n < (double)fixed && is == 0) {
+            for (int i = 0; i < 5; i++, n++) k += qz_rng_unit(&rng) < p; /* looked at after every five */
+            is = qz_sequence_share(k, n, limit, 0.05);
+        }
+        wrong += is != 0 && (is > 0) != (p < limit);
+        length[g] = n / (double)fixed;
+    }
+    qsort(length, GATES, sizeof *length, by_size);
+    return (simulated){(double)wrong / GATES, length[GATES / 2]};
+}
+/* B-05: at most 5 % wrong, close to the limit too; at most 30 % of the fixed test where the value is twice the limit or
+ * half of it (failures: twice the limit away). Spread of windows: 0.28 (docs, Q4_0 of text-13m) to 0.6 (short texts). */
+static void sequences(void **state) {
+    (void)state;
+    static const double spreads[] = {0.28, 0.6}, near_limit[] = {0.9, 0.98, 1.02, 1.1}, far[] = {0.5, 1.0 / 3, 2, 3};
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            simulated s = simulate_means(spreads[i], near_limit[k]);
+            if (!(s.wrong <= 0.05)) fail_msg("spread %g, %g of the limit: %g wrong", spreads[i], near_limit[k], s.wrong);
+            s = simulate_means(spreads[i], far[k]);
+            if (!(s.wrong <= 0.05 && s.length <= 0.3))
+                fail_msg("spread %g, %g of the limit: %g wrong, length %g", spreads[i], far[k], s.wrong, s.length);
+        }
+    }
+    static const struct { double p, limit; bool far; } shares[] = {
+        {0.90, 0.9, false}, {0.89, 0.9, false}, {0.91, 0.9, false}, {0.52, 0.5, false}, {0.80, 0.9, true}, {0.98, 0.9, true}};
+    for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
+        const simulated s = simulate_shares(shares[i].p, shares[i].limit, 800);
+        if (!(s.wrong <= 0.05) || (shares[i].far && !(s.length <= 0.3)))
+            fail_msg("share %g, limit %g: %g wrong, length %g", shares[i].p, shares[i].limit, s.wrong, s.length);
+    }
+    /* by hand: 30 of 30 at a limit of 0.9: integral (1 − 0.9^31) / 31 / 0.1 against 0.9^30 */
+    assert_int_equal(qz_sequence_share(30, 30, 0.9, 0.05), log((1 - pow(0.9, 31)) / 3.1) - 30 * log(0.9) >= log(20) ? -1 : 0);
+    assert_int_equal(qz_sequence_share(60, 60, 0.9, 0.05), -1);
+    assert_int_equal(qz_sequence_share(0, 1, 0.9, 0.05), 0);
+}
+
 static int release(void **state) {
     (void)state;
     qz_arena_release(&arena);
@@ -193,6 +266,7 @@ static int release(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table_of_source_b), cmocka_unit_test(insufficient_data),
                                        cmocka_unit_test(intervals), cmocka_unit_test(caution_levels), cmocka_unit_test(reports),
-                                       cmocka_unit_test(bad_rules), cmocka_unit_test(bad_tables)};
+                                       cmocka_unit_test(bad_rules), cmocka_unit_test(sequences),
+                                       cmocka_unit_test(bad_tables)};
     return cmocka_run_group_tests(tests, NULL, release);
 }

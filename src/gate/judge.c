@@ -63,7 +63,7 @@ static double needed(const qz_gate_rule *r, const qz_gate_value *v) {
     return n < 1e12 ? n : 0;
 }
 
-static qz_gate_result judge_rule(const qz_gate_rule *r, const qz_gate_candidate *c) {
+qz_gate_result qz_gate_judge_rule(const qz_gate_rule *r, const qz_gate_candidate *c) {
     const qz_gate_value *given = qz_gate_value_of(c, r);
     const bool high = qz_gate_metric_at(r->metric)->high;
     if (given == NULL) return (qz_gate_result){.verdict = r->optional ? QZ_GATE_WAIVED : QZ_GATE_MISSING};
@@ -71,25 +71,30 @@ static qz_gate_result judge_rule(const qz_gate_rule *r, const qz_gate_candidate 
     const qz_gate_value *v = &out.shown;
     const int side = side_of(r, v);
     out.exact = !(v->low < v->high);
-    out.verdict = side > 0 ? QZ_GATE_PASS : side < 0 ? QZ_GATE_FAIL : QZ_GATE_OPEN;
-    if (side == 0) out.needed = needed(r, v);
+    out.verdict = side > 0 || (side == 0 && r->lenient) ? QZ_GATE_PASS : side < 0 ? QZ_GATE_FAIL : QZ_GATE_OPEN;
+    if (out.verdict == QZ_GATE_OPEN) out.needed = needed(r, v);
     const double sign = high ? -1 : 1;
     out.warn = !isnan(r->warn) && beyond(sign * v->value, sign * r->warn, true);
     out.note = !out.warn && !isnan(r->note) && beyond(sign * v->value, sign * r->note, true);
     return out;
 }
 
-bool qz_gate_judge(const qz_gate_rules *rules, const qz_gate_candidate *c, qz_gate_result *results) {
+bool qz_gate_settle(const qz_gate_rules *rules, qz_gate_result *results) {
     bool approved = true;
-    for (size_t i = 0; i < rules->n; i++) results[i] = judge_rule(&rules->rule[i], c);
     for (size_t i = 0; i < rules->n; i++) {
         const qz_gate_rule *r = &rules->rule[i];
         if (r->has_unless && (results[i].verdict == QZ_GATE_FAIL || results[i].verdict == QZ_GATE_OPEN))
             for (size_t k = 0; k < rules->n; k++)
-                if (rules->rule[k].metric == r->unless && results[k].verdict == QZ_GATE_PASS) results[i].verdict = QZ_GATE_WAIVED;
+                if (rules->rule[k].metric == r->unless && results[k].verdict == QZ_GATE_PASS)
+                    results[i].verdict = QZ_GATE_WAIVED;
         approved = approved && (results[i].verdict == QZ_GATE_PASS || results[i].verdict == QZ_GATE_WAIVED);
     }
     return approved;
+}
+
+bool qz_gate_judge(const qz_gate_rules *rules, const qz_gate_candidate *c, qz_gate_result *results) {
+    for (size_t i = 0; i < rules->n; i++) results[i] = qz_gate_judge_rule(&rules->rule[i], c);
+    return qz_gate_settle(rules, results);
 }
 
 const char *qz_gate_verdict_text(qz_gate_verdict v) {
@@ -110,7 +115,9 @@ void qz_gate_reason(const qz_gate_rule *r, const qz_gate_result *x, qz_str *out)
     if (v->counted) qz_str_printf(out, " of %.0f", v->n);
     if (m->unit[0]) qz_str_printf(out, " %s", m->unit);
     qz_str_printf(out, ", limit %s %.6g", r->strict ? (m->high ? ">" : "<") : m->high ? ">=" : "<=", r->limit);
-    if (x->verdict != QZ_GATE_OPEN) return;
+    if (x->of > 0) qz_str_printf(out, ", %s after %.0f of %.0f %s", x->verdict == QZ_GATE_OPEN ? "not certain" : "certain",
+                                 x->used, x->of, v->counted ? "tasks" : "windows");
+    if (x->verdict != QZ_GATE_OPEN || x->of > 0) return;
     if (x->needed > 0 && v->counted) qz_str_printf(out, ": about %.0f tasks would decide", x->needed);
     else if (x->needed > 0) qz_str_printf(out, ": about %.1f times the data would decide", x->needed / v->n);
     else qz_str_puts(out, ": no amount of data would decide while the value stays at its limit");

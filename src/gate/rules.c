@@ -169,6 +169,7 @@ static qz_status read_rules(reader *r, const json_t *root) {
             return qz_fail(r->err, QZ_EFORMAT, "bad 'rules': file '%s': expected a list, found %s", r->path, qz_json_kind(v));
         for (size_t i = 0; i < json_array_size(v); i++) QZ_TRY(one_rule(r, json_array_get(v, i), confidence));
     }
+    for (size_t i = 0; i < r->out->n; i++) r->out->rule[i].lenient = metrics[r->out->rule[i].metric].key[0] == 0;
     return r->out->n ? QZ_OK
                      : qz_fail(r->err, QZ_EUSAGE, "no rules: file '%s': expected {\"rules\": [{\"metric\": …, \"max\": …}]} or "
                                                   "{\"min_accuracy\": 0.9, …}", r->path);
@@ -180,7 +181,7 @@ static const char built_in[] = "{\"rules\":[{\"metric\":\"dppl_pct\",\"note\":1,
 
 static qz_status take(const json_t *root, const char *name, qz_arena *a, qz_gate_rules *out, qz_error *err) {
     reader r = {.out = out, .a = a, .path = name, .err = err};
-    if ((out->rule = qz_arena_calloc(a, MAX_RULES, sizeof *out->rule)) == NULL)
+    if ((out->rule = qz_arena_calloc(a, MAX_RULES + QZ_GATE_LOCK_RULES, sizeof *out->rule)) == NULL)
         return qz_fail(err, QZ_EMEMORY, "out of memory reading rules");
     return read_rules(&r, root);
 }

@@ -4,6 +4,7 @@
 #include "artifacts/open.h"
 #include "pipeline/bench.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/gate_sequential.h"
 #include "pipeline/verbs.h"
 #include "report/gate_print.h"
 #include "report/table_print.h"
@@ -74,11 +75,41 @@ static qz_status measure_speed(qz_run *run, const qz_request *r, const qz_compar
     return st;
 }
 
+/* What is known of a model before anything is evaluated. */
+static qz_status describe_models(qz_run *run, const qz_compared *which, qz_gate_candidates *c, qz_error *err) {
+    qz_str text = {0};
+    qz_json_writer w;
+    qz_status st = QZ_OK;
+    qz_jw_begin(&w, &text);
+    qz_jw_open(&w, "rows", '[');
+    for (size_t i = 0; i < which->n && st == QZ_OK; i++) {
+        qz_source s = {0};
+        st = qz_source_open(run, which->artifacts[i], &s, err);
+        if (st == QZ_OK) {
+            double bits = 0;
+            for (size_t k = 0; k < s.model->n_tensors; k++) bits += 8.0 * (double)s.model->tensors[k].bytes;
+            qz_jw_row(&w);
+            qz_jw_text(&w, "artifact", s.name);
+            qz_jw_text(&w, "path", which->artifacts[i]);
+            qz_jw_count(&w, "bytes", s.model->file_bytes);
+            qz_jw_real(&w, "bits_per_weight", bits / (double)qz_config_parameters(&s.model->config));
+            qz_jw_close(&w, '}');
+        }
+        qz_source_release(&s);
+    }
+    qz_jw_close(&w, ']');
+    qz_jw_end(&w);
+    if (st == QZ_OK) st = take(c, &text, "measured here", err);
+    qz_str_release(&text);
+    return st;
+}
+
 static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *rules, qz_gate_candidates *c, qz_error *err) {
     const char *models[MAX_OPERANDS];
     qz_compared which = {.source = r->against, .artifacts = models};
     for (size_t i = 0; i < r->n_operands; i++) {
         json_t *root = NULL;
+        if (qz_path_kind_of(r->operands[i]) == QZ_PATH_NONE) return qz_path_missing(r->operands[i], err);
         if (!is_report(r->operands[i])) {
             models[which.n++] = r->operands[i];
             continue;
@@ -88,12 +119,17 @@ static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *r
         json_decref(root);
         QZ_TRY(st);
     }
+    if (r->sequential && (r->lock || r->write_lock))
+        return qz_fail(err, QZ_EUSAGE, "a lock pairs every window and task: --sequential has not all of them");
+    if (r->sequential && which.n < r->n_operands)
+        return qz_fail(err, QZ_EUSAGE, "--sequential measures artifacts as it goes: expected no report among the operands");
     if (which.n == 0) return QZ_OK;
     const bool quality = r->text || r->tasks, speed = wants_speed(rules);
     if (!quality && !speed)
         return qz_fail(err, QZ_EUSAGE, "nothing to measure '%s' with: give --text FILE, --tasks FILE or both, and --against "
                                        "SOURCE for figures against it", models[0]);
-    if (quality) QZ_TRY(measure_quality(run, r, &which, c, err));
+    if (r->sequential) QZ_TRY(describe_models(run, &which, c, err));
+    else if (quality) QZ_TRY(measure_quality(run, r, &which, c, err));
     return speed ? measure_speed(run, r, &which, c, err) : QZ_OK;
 }
 
@@ -116,6 +152,18 @@ static qz_status store_one(qz_run *run, const qz_gate_view *v, size_t i, qz_erro
     return st;
 }
 
+/* Rules that need no evaluation were judged; the others begin open. */
+static qz_status in_sequence(qz_run *run, const qz_request *r, const qz_gate_rules *rules, const qz_gate_candidate *c,
+                             qz_gate_result *results, qz_error *err) {
+    for (size_t i = 0; i < rules->n; i++) {
+        const qz_gate_rule *rule = &rules->rule[i];
+        if (!qz_gate_sequential_rule(rule)) continue;
+        const bool can = rule->metric == QZ_GATE_KL ? r->text && r->against : r->tasks != NULL;
+        results[i] = (qz_gate_result){.verdict = can ? QZ_GATE_OPEN : rule->optional ? QZ_GATE_WAIVED : QZ_GATE_MISSING};
+    }
+    return qz_gate_sequential(run, r, rules, c->path, results, err);
+}
+
 /* --all: every candidate; else one is enough. */
 static qz_status decide(const qz_request *r, const qz_gate_view *v, qz_error *err) {
     size_t judged = 0, approved = 0;
@@ -136,14 +184,39 @@ static qz_status judge_all(qz_run *run, const qz_request *r, qz_gate_view *v, qz
     bool *approved = qz_arena_calloc(a, c->n + 1, sizeof *approved);
     if (!results || !approved) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < c->n; i++) {
-        approved[i] = qz_gate_judge(v->rules, &c->at[i], results + i * v->rules->n);
-        v->tasks = v->tasks || (!c->at[i].baseline && c->at[i].v[QZ_GATE_ACCURACY].present);
+        qz_gate_result *mine = results + i * v->rules->n;
+        approved[i] = qz_gate_judge(v->rules, &c->at[i], mine);
+        if (r->sequential && !c->at[i].baseline) {
+            QZ_TRY(in_sequence(run, r, v->rules, &c->at[i], mine, err));
+            approved[i] = qz_gate_settle(v->rules, mine);
+        }
+        v->tasks = v->tasks || (!c->at[i].baseline && (c->at[i].v[QZ_GATE_ACCURACY].present || (r->sequential && r->tasks)));
     }
     v->results = results;
     v->approved = approved;
     for (size_t i = 0; r->store && i < c->n; i++)
         if (!c->at[i].baseline) QZ_TRY(store_one(run, v, i, err));
     return QZ_OK;
+}
+
+/* The lock is a report like others. */
+static qz_status against_lock(const qz_request *r, qz_gate_candidates *c, qz_gate_rules *rules, qz_error *err) {
+    qz_gate_candidates locked = {.arena = c->arena};
+    json_t *root = NULL;
+    QZ_TRY(qz_json_load(r->lock, REPORT_LIMIT, &root, err));
+    const qz_status st = qz_gate_candidates_add(&locked, root, r->lock, err);
+    json_decref(root);
+    return st == QZ_OK ? qz_gate_against_lock(c, &locked, rules, err) : st;
+}
+static qz_status write_lock(qz_run *run, const qz_request *r, const qz_gate_candidates *c, qz_error *err) {
+    qz_str text = {0};
+    if (!r->force && qz_path_exists(r->write_lock))
+        return qz_fail(err, QZ_EUSAGE, "lock exists: file '%s'; replace it with --force", r->write_lock);
+    qz_status st = qz_gate_lock_text(c, &text, err);
+    if (st == QZ_OK) st = qz_write_file(r->write_lock, text.ptr, text.len, err);
+    if (st == QZ_OK) qz_info(run, "locked in %s", r->write_lock);
+    qz_str_release(&text);
+    return st;
 }
 
 static qz_status show_metrics(const qz_request *r, qz_error *err) {
@@ -162,14 +235,17 @@ qz_status qz_run_gate_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena a = {0};
     qz_gate_rules rules;
     qz_gate_candidates c = {.arena = &a};
-    qz_gate_view v = {.rules = &rules, .candidates = &c};
+    qz_gate_view v = {.rules = &rules, .candidates = &c, .locked = r->lock};
     qz_str out = {0};
     qz_status st = qz_gate_rules_load(r->rules, &a, &rules, err);
+    if (r->lock && !r->rules) rules.n = 0; /* drift alone; qz_gate_against_lock adds its rules */
     if (st == QZ_OK) st = gather(run, r, &rules, &c, err);
+    if (st == QZ_OK && r->lock) st = against_lock(r, &c, &rules, err);
     if (st == QZ_OK) st = judge_all(run, r, &v, &a, err);
     if (st == QZ_OK && r->json) qz_gate_json(&v, &out);
     else if (st == QZ_OK) st = qz_gate_text(&v, &a, &out, err);
     if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK && r->write_lock) st = write_lock(run, r, &c, err);
     if (st == QZ_OK) st = decide(r, &v, err);
     qz_str_release(&out);
     qz_arena_release(&a);

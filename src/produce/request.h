@@ -58,8 +58,8 @@ typedef struct {
     uint64_t tp, loras;
     bool deep, quick;
     /* gate */
-    const char *rules;
-    bool metrics, every, store;
+    const char *rules, *lock, *write_lock;
+    bool metrics, every, store, sequential;
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
     bool levels, shapes, offload, speed, job, exact;

@@ -22,8 +22,9 @@ static qz_status rows_of(const qz_gate_view *v, size_t c, qz_table *t, qz_error 
         QZ_TRY(qz_table_set(t, 0, err, "%s", i ? "" : v->candidates->at[c].name));
         QZ_TRY(qz_table_set(t, 1, err, "%s", r->label));
         if (x->shown.present) QZ_TRY(qz_table_set(t, 2, err, "%.6g", x->shown.value));
-        if (x->shown.present && !x->exact) QZ_TRY(qz_table_set(t, 3, err, "%.6g..%.6g", x->shown.low, x->shown.high));
-        if (x->shown.present && x->exact) QZ_TRY(qz_table_set(t, 3, err, "exact"));
+        if (x->of > 0) QZ_TRY(qz_table_set(t, 3, err, "%.0f of %.0f seen", x->used, x->of));
+        else if (x->shown.present && !x->exact) QZ_TRY(qz_table_set(t, 3, err, "%.6g..%.6g", x->shown.low, x->shown.high));
+        else if (x->shown.present) QZ_TRY(qz_table_set(t, 3, err, "exact"));
         QZ_TRY(qz_table_set(t, 4, err, "%s %.6g", r->strict ? (high ? ">" : "<") : high ? ">=" : "<=", r->limit));
         QZ_TRY(qz_table_set(t, 5, err, "%s", verdict(x)));
     }
@@ -69,15 +70,17 @@ static void facts(const qz_gate_view *v, qz_str *out) {
         if (v->candidates->at[c].baseline)
             qz_fit_printf(out, 2, "baseline: %s, not judged", v->candidates->at[c].name);
         for (size_t i = 0; i < v->rules->n && !v->candidates->at[c].baseline; i++)
-            exact += v->results[c * v->rules->n + i].exact && v->results[c * v->rules->n + i].shown.present;
+            exact += v->results[c * v->rules->n + i].exact && v->results[c * v->rules->n + i].shown.present &&
+                     !(v->results[c * v->rules->n + i].of > 0);
     }
     if (exact)
         qz_fit_printf(out, 2, "%zu value%s without a number of samples or an interval: taken as exact", exact,
                       exact == 1 ? "" : "s");
     if (!v->tasks)
         qz_fit_line(out, "GATE-NOTASK: no task metric: perplexity alone does not pass a release (--tasks FILE)", 2);
+    if (v->locked) qz_fit_printf(out, 2, "locked build: %s", v->locked);
     if (v->rules->sha_hex[0]) qz_fit_printf(out, 2, "rules: %s, sha256 %s", v->rules->path, v->rules->sha_hex);
-    else qz_fit_line(out, "rules: built in: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks "
+    else if (!v->locked) qz_fit_line(out, "rules: built in: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks "
                           "are solved as before; no more than 2 % of tasks lost (--rules FILE)", 2);
 }
 
@@ -108,7 +111,8 @@ static void json_rule(const qz_gate_rule *r, const qz_gate_result *x, qz_json_wr
         if (!x->exact) qz_jw_real(w, "low", x->shown.low);
         if (!x->exact) qz_jw_real(w, "high", x->shown.high);
         if (x->shown.n > 0) qz_jw_real(w, "n", x->shown.n);
-        qz_jw_bool(w, "taken_as_exact", x->exact);
+        if (x->of > 0) qz_jw_real(w, "seen", x->used), qz_jw_real(w, "seen_of", x->of);
+        else qz_jw_bool(w, "taken_as_exact", x->exact);
     }
     qz_jw_text(w, "side", r->strict ? "fail" : qz_gate_metric_at(r->metric)->high ? "min" : "max");
     qz_jw_real(w, "limit", r->limit);

@@ -10,6 +10,7 @@ typedef struct {
     const qz_gate_candidates *candidates;
     const qz_gate_result *results;  /* [candidates, rules] */
     const bool *approved;           /* [candidates]; not read for baselines */
+    const char *locked;             /* file of --lock; NULL: none */
     bool tasks;                     /* some candidate has tasks */
 } qz_gate_view;
 qz_status qz_gate_text(const qz_gate_view *v, qz_arena *a, qz_str *out, qz_error *err);

@@ -1,0 +1,1 @@
+$Q gate --metrics
