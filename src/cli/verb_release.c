@@ -26,6 +26,11 @@ static const qz_option options[] = {
     QZ_OPT_MAX_TASKS_ROW,
     QZ_OPT_BATCH_ROW,
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "speed measurements of each artifact"},
+    {"gate", 0, QZ_OPT_TEXT, QZ_AT(rules), "FILE", NULL, 0, 0,
+     "rules set before looking (quantz gate): the verdicts go into report, cards and manifests; exit 1 if no artifact "
+     "is approved"},
+    {"html", 0, QZ_OPT_FLAG, QZ_AT(html), NULL, NULL, 0, 0,
+     "report.html besides: one page with plots, no network needed"},
     {"no-bench", 0, QZ_OPT_FLAG, QZ_AT(no_bench), NULL, NULL, 0, 0, "leave the speed columns out"},
     {"effort", 0, QZ_OPT_TEXT, QZ_AT(effort), "LEVEL", "default", 0, 0,
      "default: one calibration pass for all; fast: the same of at most 32 windows, codes by error feedback alone; "

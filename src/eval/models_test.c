@@ -123,7 +123,8 @@ static double perplexity(const rig *r, const char *file, const qz_eval_options *
     /* what windows and position say is the whole again */
     double nll = 0;
     size_t n = 0;
-    for (size_t i = 0; i < score->n_windows; i++) nll += score->windows[i].nll * (double)score->windows[i].n, n += score->windows[i].n;
+    for (size_t i = 0; i < score->n_windows; i++)
+        nll += score->windows[i].nll * (double)score->windows[i].n, n += score->windows[i].n;
     assert_int_equal(n, score->scored);
     if (!(fabs(exp(nll / (double)n) / score->ppl.value - 1) < 1e-9)) fail_msg("windows do not add up");
     qz_score_release(score);
@@ -148,7 +149,8 @@ static void runtime_near_exact(const rig *r) {
         fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
     double kl = 0;
     size_t n = 0, binned = 0;
-    for (size_t b = 0; b < QZ_POSITION_BUCKETS; b++) kl += s.position[b].kl * (double)s.position[b].n, n += s.position[b].n;
+    for (size_t b = 0; b < QZ_POSITION_BUCKETS; b++)
+        kl += s.position[b].kl * (double)s.position[b].n, n += s.position[b].n;
     for (size_t b = 0; b < QZ_KL_BINS; b++) binned += s.kl_bins[b];
     assert_int_equal(n, s.scored);
     assert_int_equal(binned, s.scored);

@@ -50,12 +50,14 @@ qz_status qz_explain_kv(qz_explained *x) {
     static const char *const models[] = {"llama-2-7b", "llama-2-13b", "llama-3-8b", "llama-3-70b", "qwen3-4b",
                                          "gemma-3-27b", "deepseek-v3"};
     static const qz_kv_types f16 = {QZ_KV_F16, QZ_KV_F16}, q8 = {QZ_KV_Q8_0, QZ_KV_Q8_0}, fp8 = {QZ_KV_FP8, QZ_KV_FP8};
-    qz_explain_say(x, "KV bytes = 2 x users x tokens x layers x KV heads x head_dim x bytes of a value; sliding layers "
-                      "keep their window only");
     qz_explain_say(x,
-                   "32 users x 8192 tokens, 32 layers, 8 KV heads x 128, FP16: 2 x 32 x 8192 x 32 x 8 x 128 x 2 = %.1f "
-                   "GiB",
-                   2.0 * 32 * 8192 * 32 * 8 * 128 * 2 / 1073741824.0);
+                   "KV bytes = 2 x users x tokens x layers x KV heads x head_dim x bytes of a value; sliding layers "
+                   "keep their window only");
+    qz_explain_say(
+        x,
+        "32 users x 8192 tokens, 32 layers, 8 KV heads x 128, FP16: 2 x 32 x 8192 x 32 x 8 x 128 x 2 = %.1f "
+        "GiB",
+        2.0 * 32 * 8192 * 32 * 8 * 128 * 2 / 1073741824.0);
     QZ_TRY(qz_explain_table(x, "FP16 per token, one user at 4096 tokens, and 128 users at 2048",
                             "Model<|B/token>|GiB at 4096>|128 x 2048 GB>|the same FP8 GB>|Q8_0/FP16>"));
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
@@ -143,8 +145,8 @@ static qz_status gate_row(qz_explained *x, const qz_gate_rules *rules, const qz_
     }
     if (ok) qz_str_printf(approved, "%s'%s'", approved->len ? ", " : "", c->name);
     const qz_status st = qz_explain_row(x, "%s|%.2f|%.1f|%.0f|%s|%s", c->name, c->v[QZ_GATE_ACCURACY].value,
-                                        c->v[QZ_GATE_MEMORY].value, c->v[QZ_GATE_P95].value, ok ? "accepted" : "rejected",
-                                        why.len ? why.ptr : "within every limit");
+                                        c->v[QZ_GATE_MEMORY].value, c->v[QZ_GATE_P95].value,
+                                        ok ? "accepted" : "rejected", why.len ? why.ptr : "within every limit");
     qz_str_release(&why);
     return st;
 }
@@ -160,9 +162,9 @@ qz_status qz_explain_gate(qz_explained *x) {
     if (st == QZ_OK) st = qz_json_parse(gate_table, sizeof gate_table - 1, "table", &table, &err);
     if (st == QZ_OK) st = qz_gate_candidates_add(&c, table, "table", &err);
     if (st == QZ_OK)
-        qz_explain_say(x,
-                       "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms",
-                       rules.rule[0].limit, rules.rule[1].limit, rules.rule[2].limit);
+        qz_explain_say(
+            x, "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms",
+            rules.rule[0].limit, rules.rule[1].limit, rules.rule[2].limit);
     if (st == QZ_OK) st = qz_explain_table(x, NULL, "Candidate<|Accuracy>|Memory GB>|p95 ms>|Verdict<|Why<");
     for (size_t i = 0; i < c.n && st == QZ_OK; i++) st = gate_row(x, &rules, &c.at[i], &approved);
     if (st == QZ_OK) qz_explain_say(x, "approved artifacts: [%s]", approved.ptr ? approved.ptr : "");
@@ -208,12 +210,13 @@ qz_status qz_explain_samples(qz_explained *x) {
 /* What sources A, C, E say, and the mix weighed. */
 qz_status qz_explain_levels(qz_explained *x) {
     static const struct { const char *level, *a, *c, *e;
-    } rows[] = {{"Q2_K", "2-3 bits, test first", "2.6 bits, 3.5 GB, poor", "2.5 bits, 2.8 GB, low"},
-                {"Q3_K_S", "2-3 bits, visibly worse", "", ""},
-                {"Q4_K_M", "4.5 bits, default", "4.5 bits, 7.9 GB, good", "4.5 bits, 4.1 GB, good"},
-                {"Q5_K_M", "5.5 bits, quality over size", "5.7 bits, 9.9 GB, very good", "5.5 bits, 4.8 GB, very good"},
-                {"Q6_K", "", "", "6.5 bits, 5.5 GB, excellent"},
-                {"Q8_0", "8 bits, near-lossless", "8.0 bits, 13.8 GB, near-lossless", "8 bits, 7.2 GB, best"}};
+    } rows[] = {
+        {"Q2_K", "2-3 bits, test first", "2.6 bits, 3.5 GB, poor", "2.5 bits, 2.8 GB, low"},
+        {"Q3_K_S", "2-3 bits, visibly worse", "", ""},
+        {"Q4_K_M", "4.5 bits, default", "4.5 bits, 7.9 GB, good", "4.5 bits, 4.1 GB, good"},
+        {"Q5_K_M", "5.5 bits, quality over size", "5.7 bits, 9.9 GB, very good", "5.5 bits, 4.8 GB, very good"},
+        {"Q6_K", "", "", "6.5 bits, 5.5 GB, excellent"},
+        {"Q8_0", "8 bits, near-lossless", "8.0 bits, 13.8 GB, near-lossless", "8 bits, 7.2 GB, best"}};
     qz_shape *seven = NULL, *thirteen = NULL;
     QZ_TRY(qz_shape_builtin("llama-2-7b", &seven, x->err));
     qz_status st = qz_shape_builtin("llama-2-13b", &thirteen, x->err);

@@ -36,8 +36,8 @@ static qz_gate_value dropped(double lost, double won, double n) {
 }
 
 static qz_status bad_value(const reader *r, const char *key, const char *expected) {
-    return qz_fail(r->err, QZ_EFORMAT, "bad value: file '%s', candidate '%s', key '%s': expected %s", r->file, r->row, key,
-                   expected);
+    return qz_fail(r->err, QZ_EFORMAT, "bad value: file '%s', candidate '%s', key '%s': expected %s", r->file, r->row,
+                   key, expected);
 }
 
 /* What this program's own reports say. */
@@ -79,7 +79,8 @@ static qz_status own(const reader *r, const json_t *row, const qz_gate_metric *m
 }
 
 /* name: 0.93, or {"value": 0.93, "low": …, "high": …, "n": 200}, or with name_low, name_high and name_n beside it. */
-static qz_status foreign(const reader *r, const json_t *row, const qz_gate_metric *m, const char *name, qz_gate_value *v) {
+static qz_status foreign(const reader *r, const json_t *row, const qz_gate_metric *m, const char *name,
+                         qz_gate_value *v) {
     static const char *const parts[3] = {"low", "high", "n"};
     const json_t *o = json_object_get(row, name);
     double x[3];
@@ -182,8 +183,8 @@ static qz_status name_of(reader *r, const json_t *row, size_t i, const char **na
     for (size_t k = 0; *name == NULL && k < sizeof keys / sizeof keys[0]; k++)
         QZ_TRY(qz_json_str(row, keys[k], r->file, name, r->err));
     if (*name == NULL || **name == 0)
-        return qz_fail(r->err, QZ_EFORMAT, "candidate without a name: file '%s', number %zu: expected 'name' or 'artifact'",
-                       r->file, i);
+        return qz_fail(r->err, QZ_EFORMAT,
+                       "candidate without a name: file '%s', number %zu: expected 'name' or 'artifact'", r->file, i);
     QZ_TRY(qz_json_str(row, "path", r->file, &where, r->err));
     if (where == NULL) where = *name;
     *path = qz_path_exists(where) ? qz_arena_strdup(r->c->arena, where) : NULL;
@@ -196,7 +197,8 @@ static qz_status slot(reader *r, const char *name, qz_gate_candidate **out) {
     for (size_t i = 0; i < c->n; i++)
         if (strcmp(c->at[i].name, name) == 0) return *out = &c->at[i], QZ_OK;
     if (c->n == MAX_CANDIDATES)
-        return qz_fail(r->err, QZ_EUSAGE, "too many candidates: file '%s': expected at most %d", r->file, MAX_CANDIDATES);
+        return qz_fail(r->err, QZ_EUSAGE, "too many candidates: file '%s': expected at most %d", r->file,
+                       MAX_CANDIDATES);
     if (c->n == c->room) {
         const size_t room = c->room ? 2 * c->room : 16;
         qz_gate_candidate *at = qz_arena_calloc(c->arena, room, sizeof *at);
@@ -225,11 +227,13 @@ static qz_status read_row(reader *r, const json_t *row, size_t i, bool baseline,
     for (size_t k = 0; k < QZ_GATE_METRICS; k++) {
         if (!now.v[k].present) continue;
         if (c->v[k].present && (c->v[k].value < now.v[k].value || c->v[k].value > now.v[k].value))
-            return qz_fail(r->err, QZ_EUSAGE, "two values of %s: candidate '%s': %g, and %g in file '%s'; give one of the reports",
+            return qz_fail(r->err, QZ_EUSAGE,
+                           "two values of %s: candidate '%s': %g, and %g in file '%s'; give one of the reports",
                            qz_gate_metric_at(k)->name, name, c->v[k].value, now.v[k].value, r->file);
         c->v[k] = now.v[k];
     }
-    if (now.window_kl) c->window_kl = now.window_kl, c->window_tokens = now.window_tokens, c->n_windows = now.n_windows;
+    if (now.window_kl)
+        c->window_kl = now.window_kl, c->window_tokens = now.window_tokens, c->n_windows = now.n_windows;
     if (now.task_pass) c->task_pass = now.task_pass;
     if (now.n_kinds) c->kinds = now.kinds, c->n_kinds = now.n_kinds;
     return QZ_OK;
@@ -242,8 +246,9 @@ static qz_status agree(reader *r, const json_t *root, const char *key, const cha
     QZ_TRY(qz_json_str(root, key, r->file, &now, r->err));
     if (now == NULL || *now == 0) return QZ_OK;
     if (*seen && strcmp(*seen, now) != 0)
-        return qz_fail(r->err, QZ_EUSAGE, "reports of unlike %s cannot be judged together: file '%s' '%.100s', file '%s' '%.100s'",
-                       what, r->c->named_by, *seen, r->file, now);
+        return qz_fail(r->err, QZ_EUSAGE,
+                       "reports of unlike %s cannot be judged together: file '%s' '%.100s', file '%s' '%.100s'", what,
+                       r->c->named_by, *seen, r->file, now);
     if (*seen) return QZ_OK;
     *seen = qz_arena_strdup(r->c->arena, now);
     if (r->c->named_by == NULL) r->c->named_by = qz_arena_strdup(r->c->arena, r->file);
@@ -272,13 +277,15 @@ qz_status qz_gate_candidates_add(qz_gate_candidates *c, const json_t *root, cons
     bool paired = false;
     double ppl = 0;
     for (size_t i = 0; i < json_array_size(rows); i++)
-        paired = paired || json_object_get(json_array_get(rows, i), "mcnemar_p") || json_object_get(json_array_get(rows, i), "kl_p99");
+        paired = paired || json_object_get(json_array_get(rows, i), "mcnemar_p") ||
+                 json_object_get(json_array_get(rows, i), "kl_p99");
     if (base && !number(base, "ppl", &ppl)) return bad_value(&r, "baseline", "{\"ppl\": …}");
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         size_t at;
         /* of rows that were paired with the source the one without a pair is the source */
-        QZ_TRY(read_row(&r, row, i, paired && !json_object_get(row, "mcnemar_p") && !json_object_get(row, "kl_p99"), &at));
+        QZ_TRY(read_row(&r, row, i, paired && !json_object_get(row, "mcnemar_p") && !json_object_get(row, "kl_p99"),
+                        &at));
         if (c->at[at].baseline && c->at[at].v[QZ_GATE_PPL].present) ppl = c->at[at].v[QZ_GATE_PPL].value;
     }
     for (size_t i = 0; i < c->n; i++) against(&c->at[i], ppl);

@@ -60,7 +60,7 @@ typedef struct {
     double n;                   /* samples behind the interval; 0: unknown */
     double solved, won;         /* of shares: solved (lost, won) of n */
     bool present, counted;      /* counted: solved of n is known, so that any confidence can be had */
-    double confidence;          /* of low and high; 1: exact bounds (a spread of repeats), which no confidence changes */
+    double confidence; /* of low and high; 1: exact bounds (a spread of repeats), which no confidence changes */
 } qz_gate_value;
 typedef struct { const char *kind; qz_gate_value v; } qz_gate_kind_value;
 typedef struct {
@@ -83,7 +83,8 @@ qz_status qz_gate_candidates_add(qz_gate_candidates *c, const json_t *root, cons
 /* Against a locked build: fills the drift of each candidate that `locked` has by the same name (of one and one whatever
  * their names are), and adds the drift rules that `rules` lacks: 10 % of KL, 2 % of tasks, 2 % of bytes. Other tokens
  * than the locked ones are QZ_ECHECK. */
-qz_status qz_gate_against_lock(qz_gate_candidates *c, const qz_gate_candidates *locked, qz_gate_rules *rules, qz_error *err);
+qz_status qz_gate_against_lock(qz_gate_candidates *c, const qz_gate_candidates *locked, qz_gate_rules *rules,
+                               qz_error *err);
 /* What --lock needs of a build, as JSON; QZ_EUSAGE where a report lacks the windows. */
 qz_status qz_gate_lock_text(const qz_gate_candidates *c, qz_str *out, qz_error *err);
 /* The value that a rule asks for; NULL: the row does not have it. */

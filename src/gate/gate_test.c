@@ -77,10 +77,13 @@ static void insufficient_data(void **state) {
     (void)state;
     qz_gate_rules r = rules_of("{\"min_accuracy\":0.90}");
     qz_gate_candidates c = {.arena = &arena};
-    add(&c, "[{\"name\":\"a\",\"tasks_solved\":19,\"tasks\":20},{\"name\":\"b\",\"accuracy\":{\"value\":0.95,\"n\":20}},"
-            "{\"name\":\"c\",\"tasks_solved\":950,\"tasks\":1000},{\"name\":\"d\",\"tasks_solved\":90,\"tasks\":100},"
-            "{\"name\":\"e\",\"tasks_solved\":700,\"tasks\":1000},{\"name\":\"f\",\"kl\":0.1}]", "t.json");
-    static const qz_gate_verdict want[] = {QZ_GATE_OPEN, QZ_GATE_OPEN, QZ_GATE_PASS, QZ_GATE_OPEN, QZ_GATE_FAIL, QZ_GATE_MISSING};
+    add(&c,
+        "[{\"name\":\"a\",\"tasks_solved\":19,\"tasks\":20},{\"name\":\"b\",\"accuracy\":{\"value\":0.95,\"n\":20}},"
+        "{\"name\":\"c\",\"tasks_solved\":950,\"tasks\":1000},{\"name\":\"d\",\"tasks_solved\":90,\"tasks\":100},"
+        "{\"name\":\"e\",\"tasks_solved\":700,\"tasks\":1000},{\"name\":\"f\",\"kl\":0.1}]",
+        "t.json");
+    static const qz_gate_verdict want[] = {QZ_GATE_OPEN, QZ_GATE_OPEN, QZ_GATE_PASS,
+                                           QZ_GATE_OPEN, QZ_GATE_FAIL, QZ_GATE_MISSING};
     qz_gate_result x[6];
     for (size_t i = 0; i < 6; i++) {
         assert_int_equal(qz_gate_judge(&r, &c.at[i], &x[i]), want[i] == QZ_GATE_PASS);
@@ -136,11 +139,16 @@ static void caution_levels(void **state) {
 static void reports(void **state) {
     (void)state;
     qz_gate_candidates c = {.arena = &arena};
-    add(&c, "{\"schema\":2,\"protocol\":\"p\",\"token_hash\":\"t\",\"rows\":[{\"artifact\":\"src\",\"ppl\":8},"
-            "{\"artifact\":\"x/q.gguf\",\"kl\":0.04,\"kl_low\":0.03,\"kl_high\":0.05,\"kl_p99\":1,\"tokens_scored\":100,"
-            "\"tasks_solved\":90,\"tasks\":100,\"kinds\":{\"json\":[10,50]}}]}", "eval.json");
-    add(&c, "{\"machine\":\"m\",\"rows\":[{\"artifact\":\"q.gguf\",\"peak_rss_bytes\":2000000000,\"ttft_ms\":{\"median\":5,\"min\":4,"
-            "\"max\":6,\"p95\":5.9}}]}", "bench.json");
+    add(&c,
+        "{\"schema\":2,\"protocol\":\"p\",\"token_hash\":\"t\",\"rows\":[{\"artifact\":\"src\",\"ppl\":8},"
+        "{\"artifact\":\"x/q.gguf\",\"kl\":0.04,\"kl_low\":0.03,\"kl_high\":0.05,\"kl_p99\":1,\"tokens_scored\":100,"
+        "\"tasks_solved\":90,\"tasks\":100,\"kinds\":{\"json\":[10,50]}}]}",
+        "eval.json");
+    add(&c,
+        "{\"machine\":\"m\",\"rows\":[{\"artifact\":\"q.gguf\",\"peak_rss_bytes\":2000000000,\"ttft_ms\":{\"median\":"
+        "5,\"min\":4,"
+        "\"max\":6,\"p95\":5.9}}]}",
+        "bench.json");
     assert_int_equal(c.n, 2);
     assert_true(c.at[0].baseline && !c.at[1].baseline);
     qz_gate_result x[8];
@@ -156,19 +164,30 @@ static void reports(void **state) {
 
 static void bad_rules(void **state) {
     (void)state;
-    static const struct { const char *text, *word; } all[] = {
-        {"[]", "expected an object"}, {"{}", "no rules"}, {"{\"max_klx\":1}", "nearest is 'kl'"},
-        {"{\"min_kl\":0.1}", "wrong side"}, {"{\"max_accuracy\":0.9}", "wrong side"}, {"{\"min_accuracy\":1.5}", "impossible limit"},
-        {"{\"max_kl\":-1}", "impossible limit"}, {"{\"max_kl\":\"a\"}", "expected a number"}, {"{\"max_kl\":0.1,\"max_kld\":0.2}", "two rules"},
-        {"{\"rules\":[{\"metric\":\"kl\"}]}", "without a limit"}, {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"fail\":2}]}", "two limits"},
-        {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"levl\":2}]}", "unknown key 'levl'"}, {"{\"rules\":{}}", "expected a list"},
-        {"{\"confidence\":1,\"max_kl\":1}", "bad confidence"}, {"{\"limit\":1}", "unknown key 'limit'"},
-        {"{\"rules\":[{\"metric\":\"kl:json\",\"max\":1}]}", "behind accuracy only"}, {"{\"rules\":[5]}", "expected an object"}};
+    static const struct { const char *text, *word;
+    } all[] = {{"[]", "expected an object"},
+               {"{}", "no rules"},
+               {"{\"max_klx\":1}", "nearest is 'kl'"},
+               {"{\"min_kl\":0.1}", "wrong side"},
+               {"{\"max_accuracy\":0.9}", "wrong side"},
+               {"{\"min_accuracy\":1.5}", "impossible limit"},
+               {"{\"max_kl\":-1}", "impossible limit"},
+               {"{\"max_kl\":\"a\"}", "expected a number"},
+               {"{\"max_kl\":0.1,\"max_kld\":0.2}", "two rules"},
+               {"{\"rules\":[{\"metric\":\"kl\"}]}", "without a limit"},
+               {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"fail\":2}]}", "two limits"},
+               {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"levl\":2}]}", "unknown key 'levl'"},
+               {"{\"rules\":{}}", "expected a list"},
+               {"{\"confidence\":1,\"max_kl\":1}", "bad confidence"},
+               {"{\"limit\":1}", "unknown key 'limit'"},
+               {"{\"rules\":[{\"metric\":\"kl:json\",\"max\":1}]}", "behind accuracy only"},
+               {"{\"rules\":[5]}", "expected an object"}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         qz_gate_rules r;
         err = (qz_error){0};
         const qz_status st = qz_gate_rules_parse(all[i].text, "rules.json", &arena, &r, &err);
-        if (st == QZ_OK || !strstr(err.text, all[i].word)) fail_msg("%s: expected '%s', found '%s'", all[i].text, all[i].word, err.text);
+        if (st == QZ_OK || !strstr(err.text, all[i].word))
+            fail_msg("%s: expected '%s', found '%s'", all[i].text, all[i].word, err.text);
     }
 }
 
@@ -231,28 +250,32 @@ static simulated simulate_shares(double p, double limit, size_t fixed) {
     return (simulated){(double)wrong / GATES, length[GATES / 2]};
 }
 /* B-05: at most 5 % wrong, close to the limit too; at most 30 % of the fixed test where the value is twice the limit or
- * half of it (failures: twice the limit away). Spread of windows: 0.28 (docs, Q4_0 of text-13m) to 0.6 (short texts). */
+ * half of it (failures: twice the limit away). Spread of windows: 0.28 (docs, Q4_0 of text-13m) to 0.6 (short
+ * texts). */
 static void sequences(void **state) {
     (void)state;
     static const double spreads[] = {0.28, 0.6}, near_limit[] = {0.9, 0.98, 1.02, 1.1}, far[] = {0.5, 1.0 / 3, 2, 3};
     for (size_t i = 0; i < 2; i++) {
         for (size_t k = 0; k < 4; k++) {
             simulated s = simulate_means(spreads[i], near_limit[k]);
-            if (!(s.wrong <= 0.05)) fail_msg("spread %g, %g of the limit: %g wrong", spreads[i], near_limit[k], s.wrong);
+            if (!(s.wrong <= 0.05))
+                fail_msg("spread %g, %g of the limit: %g wrong", spreads[i], near_limit[k], s.wrong);
             s = simulate_means(spreads[i], far[k]);
             if (!(s.wrong <= 0.05 && s.length <= 0.3))
                 fail_msg("spread %g, %g of the limit: %g wrong, length %g", spreads[i], far[k], s.wrong, s.length);
         }
     }
-    static const struct { double p, limit; bool far; } shares[] = {
-        {0.90, 0.9, false}, {0.89, 0.9, false}, {0.91, 0.9, false}, {0.52, 0.5, false}, {0.80, 0.9, true}, {0.98, 0.9, true}};
+    static const struct { double p, limit; bool far;
+    } shares[] = {{0.90, 0.9, false}, {0.89, 0.9, false}, {0.91, 0.9, false},
+                  {0.52, 0.5, false}, {0.80, 0.9, true},  {0.98, 0.9, true}};
     for (size_t i = 0; i < sizeof shares / sizeof shares[0]; i++) {
         const simulated s = simulate_shares(shares[i].p, shares[i].limit, 800);
         if (!(s.wrong <= 0.05) || (shares[i].far && !(s.length <= 0.3)))
             fail_msg("share %g, limit %g: %g wrong, length %g", shares[i].p, shares[i].limit, s.wrong, s.length);
     }
     /* by hand: 30 of 30 at a limit of 0.9: integral (1 − 0.9^31) / 31 / 0.1 against 0.9^30 */
-    assert_int_equal(qz_sequence_share(30, 30, 0.9, 0.05), log((1 - pow(0.9, 31)) / 3.1) - 30 * log(0.9) >= log(20) ? -1 : 0);
+    assert_int_equal(qz_sequence_share(30, 30, 0.9, 0.05),
+                     log((1 - pow(0.9, 31)) / 3.1) - 30 * log(0.9) >= log(20) ? -1 : 0);
     assert_int_equal(qz_sequence_share(60, 60, 0.9, 0.05), -1);
     assert_int_equal(qz_sequence_share(0, 1, 0.9, 0.05), 0);
 }
@@ -265,8 +288,8 @@ static int release(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(table_of_source_b), cmocka_unit_test(insufficient_data),
-                                       cmocka_unit_test(intervals), cmocka_unit_test(caution_levels), cmocka_unit_test(reports),
-                                       cmocka_unit_test(bad_rules), cmocka_unit_test(sequences),
-                                       cmocka_unit_test(bad_tables)};
+                                       cmocka_unit_test(intervals),         cmocka_unit_test(caution_levels),
+                                       cmocka_unit_test(reports),           cmocka_unit_test(bad_rules),
+                                       cmocka_unit_test(sequences),         cmocka_unit_test(bad_tables)};
     return cmocka_run_group_tests(tests, NULL, release);
 }

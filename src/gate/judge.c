@@ -26,7 +26,8 @@ static qz_gate_value at_confidence(const qz_gate_rule *r, const qz_gate_value *g
 static int side_of(const qz_gate_rule *r, const qz_gate_value *v) {
     const bool high = qz_gate_metric_at(r->metric)->high;
     /* a minimum is a maximum of what is left over */
-    const double best = high ? -v->high : v->low, worst = high ? -v->low : v->high, limit = high ? -r->limit : r->limit;
+    const double best = high ? -v->high : v->low, worst = high ? -v->low : v->high,
+                 limit = high ? -r->limit : r->limit;
     if (!beyond(worst, limit, r->strict)) return 1;
     return beyond(best, limit, r->strict) ? -1 : 0;
 }
@@ -57,7 +58,8 @@ static double needed_share(const qz_gate_rule *r, const qz_gate_value *v) {
 }
 static double needed(const qz_gate_rule *r, const qz_gate_value *v) {
     if (v->counted) return needed_share(r, v);
-    const double distance = fabs(r->limit - v->value), half = v->value < r->limit ? v->high - v->value : v->value - v->low;
+    const double distance = fabs(r->limit - v->value),
+                 half = v->value < r->limit ? v->high - v->value : v->value - v->low;
     if (!(v->n > 0) || v->confidence >= 1 || !(distance > 0)) return 0;
     const double n = ceil(v->n * (half / distance) * (half / distance));
     return n < 1e12 ? n : 0;
@@ -115,8 +117,9 @@ void qz_gate_reason(const qz_gate_rule *r, const qz_gate_result *x, qz_str *out)
     if (v->counted) qz_str_printf(out, " of %.0f", v->n);
     if (m->unit[0]) qz_str_printf(out, " %s", m->unit);
     qz_str_printf(out, ", limit %s %.6g", r->strict ? (m->high ? ">" : "<") : m->high ? ">=" : "<=", r->limit);
-    if (x->of > 0) qz_str_printf(out, ", %s after %.0f of %.0f %s", x->verdict == QZ_GATE_OPEN ? "not certain" : "certain",
-                                 x->used, x->of, v->counted ? "tasks" : "windows");
+    if (x->of > 0)
+        qz_str_printf(out, ", %s after %.0f of %.0f %s", x->verdict == QZ_GATE_OPEN ? "not certain" : "certain",
+                      x->used, x->of, v->counted ? "tasks" : "windows");
     if (x->verdict != QZ_GATE_OPEN || x->of > 0) return;
     if (x->needed > 0 && v->counted) qz_str_printf(out, ": about %.0f tasks would decide", x->needed);
     else if (x->needed > 0) qz_str_printf(out, ": about %.1f times the data would decide", x->needed / v->n);

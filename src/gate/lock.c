@@ -15,7 +15,8 @@ static int by_value(const void *a, const void *b) {
 }
 
 /* Relative change of the token-weighted mean, windows drawn in pairs with replacement (seeded). */
-static qz_status kl_drift(const qz_gate_candidate *now, const qz_gate_candidate *then, qz_gate_value *out, qz_error *err) {
+static qz_status kl_drift(const qz_gate_candidate *now, const qz_gate_candidate *then, qz_gate_value *out,
+                          qz_error *err) {
     const size_t n = now->n_windows;
     double *draws = qz_alloc_array(DRAWS, sizeof *draws), a = 0, b = 0;
     qz_rng rng;
@@ -36,8 +37,12 @@ static qz_status kl_drift(const qz_gate_candidate *now, const qz_gate_candidate 
     }
     qsort(draws, DRAWS, sizeof *draws, by_value);
     const double value = b > 0 ? a / b - 1 : a > 0 ? 1e6 : 0;
-    *out = (qz_gate_value){.value = value, .low = fmin(value, draws[DRAWS / 40]), .high = fmax(value, draws[DRAWS - 1 - DRAWS / 40]),
-                           .n = (double)n, .present = true, .confidence = 0.95};
+    *out = (qz_gate_value){.value = value,
+                           .low = fmin(value, draws[DRAWS / 40]),
+                           .high = fmax(value, draws[DRAWS - 1 - DRAWS / 40]),
+                           .n = (double)n,
+                           .present = true,
+                           .confidence = 0.95};
     qz_free(draws);
     return QZ_OK;
 }
@@ -49,7 +54,12 @@ static void task_drift(const char *now, const char *then, qz_gate_value *out) {
         won += then[(size_t)n] == '0' && now[(size_t)n] == '1';
     }
     if (!(n > 0)) return;
-    *out = (qz_gate_value){.value = (lost - won) / n, .n = n, .solved = lost, .won = won, .present = true, .counted = true,
+    *out = (qz_gate_value){.value = (lost - won) / n,
+                           .n = n,
+                           .solved = lost,
+                           .won = won,
+                           .present = true,
+                           .counted = true,
                            .confidence = 0.95};
     qz_drop_interval(lost, won, n, 0.95, &out->low, &out->high);
 }
@@ -63,20 +73,23 @@ static bool same_tokens(const qz_gate_candidate *a, const qz_gate_candidate *b) 
 static qz_status compare(qz_gate_candidate *now, const qz_gate_candidate *then, qz_error *err) {
     if (then->window_kl && now->window_kl) {
         if (now->n_windows != then->n_windows || !same_tokens(now, then))
-            return qz_fail(err, QZ_ECHECK, "'%s' was measured on other windows than the locked build: expected %zu, found %zu",
+            return qz_fail(err, QZ_ECHECK,
+                           "'%s' was measured on other windows than the locked build: expected %zu, found %zu",
                            now->name, then->n_windows, now->n_windows);
         QZ_TRY(kl_drift(now, then, &now->v[QZ_GATE_KL_DRIFT], err));
     }
     if (then->task_pass && now->task_pass) {
         if (strlen(then->task_pass) != strlen(now->task_pass))
-            return qz_fail(err, QZ_ECHECK, "'%s' was measured on other tasks than the locked build: expected %zu, found %zu",
+            return qz_fail(err, QZ_ECHECK,
+                           "'%s' was measured on other tasks than the locked build: expected %zu, found %zu",
                            now->name, strlen(then->task_pass), strlen(now->task_pass));
         task_drift(now->task_pass, then->task_pass, &now->v[QZ_GATE_TASK_DRIFT]);
     }
     const qz_gate_value *a = &now->v[QZ_GATE_SIZE], *b = &then->v[QZ_GATE_SIZE];
     if (a->present && b->present && b->value > 0) {
         const double x = a->value / b->value - 1;
-        now->v[QZ_GATE_SIZE_DRIFT] = (qz_gate_value){.value = x, .low = x, .high = x, .present = true, .confidence = 1};
+        now->v[QZ_GATE_SIZE_DRIFT] =
+            (qz_gate_value){.value = x, .low = x, .high = x, .present = true, .confidence = 1};
     }
     return QZ_OK;
 }
@@ -101,17 +114,24 @@ static void add_rules(qz_gate_rules *rules, const qz_gate_candidates *locked) {
         bool asked = !has[k];
         for (size_t i = 0; i < rules->n; i++) asked = asked || rules->rule[i].metric == all[k].metric;
         if (asked) continue;
-        rules->rule[rules->n++] = (qz_gate_rule){.metric = all[k].metric, .label = qz_gate_metric_at(all[k].metric)->name,
-                                                 .limit = all[k].limit, .confidence = 0.95, .lenient = true,
-                                                 .note = (double)NAN, .warn = (double)NAN};
+        rules->rule[rules->n++] = (qz_gate_rule){.metric = all[k].metric,
+                                                 .label = qz_gate_metric_at(all[k].metric)->name,
+                                                 .limit = all[k].limit,
+                                                 .confidence = 0.95,
+                                                 .lenient = true,
+                                                 .note = (double)NAN,
+                                                 .warn = (double)NAN};
     }
 }
 
-qz_status qz_gate_against_lock(qz_gate_candidates *c, const qz_gate_candidates *locked, qz_gate_rules *rules, qz_error *err) {
+qz_status qz_gate_against_lock(qz_gate_candidates *c, const qz_gate_candidates *locked, qz_gate_rules *rules,
+                               qz_error *err) {
     size_t last = 0, only = 0;
     if (c->token_hash && locked->token_hash && strcmp(c->token_hash, locked->token_hash) != 0)
-        return qz_fail(err, QZ_ECHECK, "tokens differ from those of the lock (hash %.12s, expected %.12s): the text, the tokenizer or "
-                                       "its BOS changed", c->token_hash, locked->token_hash);
+        return qz_fail(err, QZ_ECHECK,
+                       "tokens differ from those of the lock (hash %.12s, expected %.12s): the text, the tokenizer or "
+                       "its BOS changed",
+                       c->token_hash, locked->token_hash);
     const bool single = judged(locked, &only) == 1 && judged(c, &last) == 1;
     for (size_t i = 0; i < c->n; i++) {
         if (c->at[i].baseline) continue;
@@ -134,8 +154,10 @@ qz_status qz_gate_lock_text(const qz_gate_candidates *c, qz_str *out, qz_error *
         const qz_gate_candidate *x = &c->at[i];
         if (x->baseline) continue;
         if (x->window_kl == NULL && x->task_pass == NULL)
-            return qz_fail(err, QZ_EUSAGE, "'%s' has nothing to lock: its report has neither KL by window nor results of tasks "
-                                           "(eval --against SOURCE --text FILE --tasks FILE)", x->name);
+            return qz_fail(err, QZ_EUSAGE,
+                           "'%s' has nothing to lock: its report has neither KL by window nor results of tasks "
+                           "(eval --against SOURCE --text FILE --tasks FILE)",
+                           x->name);
         qz_jw_row(&w);
         qz_jw_text(&w, "artifact", x->name);
         if (x->v[QZ_GATE_SIZE].present) qz_jw_real(&w, "bytes", x->v[QZ_GATE_SIZE].value * 1e9);

@@ -47,22 +47,24 @@ static qz_status find_metric(const reader *r, const char *word, qz_gate_rule *ru
         rule->metric = (qz_gate_metric_id)i;
         rule->kind = word[n] ? qz_arena_strdup(r->a, word + n + 1) : NULL;
         rule->label = qz_arena_strdup(r->a, word);
-        if (!rule->label || (word[n] && !rule->kind)) return qz_fail(r->err, QZ_EMEMORY, "out of memory reading rules");
+        if (!rule->label || (word[n] && !rule->kind))
+            return qz_fail(r->err, QZ_EMEMORY, "out of memory reading rules");
         if (rule->kind && (rule->metric != QZ_GATE_ACCURACY || !*rule->kind))
             return qz_fail(r->err, QZ_EUSAGE,
-                           "bad metric '%s': file '%s': a kind of tasks stands behind accuracy only (accuracy:KIND)", word,
-                           r->path);
+                           "bad metric '%s': file '%s': a kind of tasks stands behind accuracy only (accuracy:KIND)",
+                           word, r->path);
         return QZ_OK;
     }
-    return qz_fail(r->err, QZ_EUSAGE, "unknown metric '%s': file '%s': nearest is '%s' (quantz gate --metrics lists all)",
-                   word, r->path, near.best ? near.best : metrics[0].name);
+    return qz_fail(r->err, QZ_EUSAGE,
+                   "unknown metric '%s': file '%s': nearest is '%s' (quantz gate --metrics lists all)", word, r->path,
+                   near.best ? near.best : metrics[0].name);
 }
 
 static qz_status bound(const reader *r, const qz_gate_rule *rule, const char *key, double v) {
     const qz_gate_metric *m = &metrics[rule->metric];
     if (v >= m->lowest && v <= m->highest) return QZ_OK;
-    return qz_fail(r->err, QZ_EUSAGE, "impossible limit %g: file '%s', rule '%s', key '%s': expected %g to %g%s%s", v, r->path,
-                   rule->label, key, m->lowest, m->highest, m->unit[0] ? " " : "", m->unit);
+    return qz_fail(r->err, QZ_EUSAGE, "impossible limit %g: file '%s', rule '%s', key '%s': expected %g to %g%s%s", v,
+                   r->path, rule->label, key, m->lowest, m->highest, m->unit[0] ? " " : "", m->unit);
 }
 
 static qz_status push(const reader *r, const qz_gate_rule *rule) {
@@ -81,24 +83,28 @@ static qz_status push(const reader *r, const qz_gate_rule *rule) {
 static qz_status confidence_of(const reader *r, const json_t *o, double *c) {
     QZ_TRY(qz_json_f64(o, "confidence", r->path, c, r->err));
     if (*c >= 0.5 && *c <= 0.9999) return QZ_OK;
-    return qz_fail(r->err, QZ_EUSAGE, "bad confidence %g: file '%s': expected 0.5 to 0.9999, for example 0.95", *c, r->path);
+    return qz_fail(r->err, QZ_EUSAGE, "bad confidence %g: file '%s': expected 0.5 to 0.9999, for example 0.95", *c,
+                   r->path);
 }
 
 /* A limit of the wrong side ("max" of a share of solved tasks) would be passed by what is bad. */
 static qz_status side(const reader *r, const qz_gate_rule *rule, const char *key, bool is_min) {
     const qz_gate_metric *m = &metrics[rule->metric];
     if (m->high == is_min) return QZ_OK;
-    return qz_fail(r->err, QZ_EUSAGE, "limit on the wrong side: file '%s', rule '%s': %s of %s is better: expected '%s', found '%s'",
+    return qz_fail(r->err, QZ_EUSAGE,
+                   "limit on the wrong side: file '%s', rule '%s': %s of %s is better: expected '%s', found '%s'",
                    r->path, rule->label, m->high ? "more" : "less", m->name, m->high ? "min" : "max", key);
 }
 
 static qz_status one_rule(reader *r, const json_t *o, double confidence) {
-    static const char *const known[] = {"metric", "min", "max", "fail", "note", "warn", "confidence", "unless", "optional"};
+    static const char *const known[] = {"metric", "min",        "max",    "fail",    "note",
+                                        "warn",   "confidence", "unless", "optional"};
     qz_gate_rule rule = {.confidence = confidence, .note = (double)NAN, .warn = (double)NAN, .limit = (double)NAN};
     const char *metric = NULL, *unless = NULL, *key;
     json_t *v;
     if (!json_is_object(o))
-        return qz_fail(r->err, QZ_EFORMAT, "bad rule: file '%s': expected an object, found %s", r->path, qz_json_kind(o));
+        return qz_fail(r->err, QZ_EFORMAT, "bad rule: file '%s': expected an object, found %s", r->path,
+                       qz_json_kind(o));
     QZ_TRY(qz_json_str(o, "metric", r->path, &metric, r->err));
     if (metric == NULL) return qz_fail(r->err, QZ_EFORMAT, "rule without 'metric': file '%s'", r->path);
     QZ_TRY(find_metric(r, metric, &rule));
@@ -117,7 +123,8 @@ static qz_status one_rule(reader *r, const json_t *o, double confidence) {
         if (i == 4) rule.note = x;
         else if (i == 5) rule.warn = x;
         else if (!isnan(rule.limit))
-            return qz_fail(r->err, QZ_EUSAGE, "two limits: file '%s', rule '%s': expected one of min, max and fail", r->path, metric);
+            return qz_fail(r->err, QZ_EUSAGE, "two limits: file '%s', rule '%s': expected one of min, max and fail",
+                           r->path, metric);
         else rule.limit = x, rule.strict = i == 3;
     }
     if (isnan(rule.limit))
@@ -140,7 +147,8 @@ static qz_status flat_rule(reader *r, const char *key, const json_t *v, double c
     const bool is_min = strncmp(key, "min_", 4) == 0;
     qz_gate_rule rule = {.confidence = confidence, .note = (double)NAN, .warn = (double)NAN};
     if (!is_min && strncmp(key, "max_", 4) != 0)
-        return qz_fail(r->err, QZ_EUSAGE, "unknown key '%s': file '%s': expected rules, confidence, min_METRIC or max_METRIC", key,
+        return qz_fail(r->err, QZ_EUSAGE,
+                       "unknown key '%s': file '%s': expected rules, confidence, min_METRIC or max_METRIC", key,
                        r->path);
     QZ_TRY(find_metric(r, key + 4, &rule));
     if (!json_is_number(v))
@@ -157,7 +165,8 @@ static qz_status read_rules(reader *r, const json_t *root) {
     const char *key;
     json_t *v;
     if (!json_is_object(root))
-        return qz_fail(r->err, QZ_EFORMAT, "no rules: file '%s': expected an object, found %s", r->path, qz_json_kind(root));
+        return qz_fail(r->err, QZ_EFORMAT, "no rules: file '%s': expected an object, found %s", r->path,
+                       qz_json_kind(root));
     QZ_TRY(confidence_of(r, root, &confidence));
     json_object_foreach((json_t *)(uintptr_t)root, key, v) {
         if (strcmp(key, "confidence") == 0) continue;
@@ -166,18 +175,23 @@ static qz_status read_rules(reader *r, const json_t *root) {
             continue;
         }
         if (!json_is_array(v))
-            return qz_fail(r->err, QZ_EFORMAT, "bad 'rules': file '%s': expected a list, found %s", r->path, qz_json_kind(v));
+            return qz_fail(r->err, QZ_EFORMAT, "bad 'rules': file '%s': expected a list, found %s", r->path,
+                           qz_json_kind(v));
         for (size_t i = 0; i < json_array_size(v); i++) QZ_TRY(one_rule(r, json_array_get(v, i), confidence));
     }
     for (size_t i = 0; i < r->out->n; i++) r->out->rule[i].lenient = metrics[r->out->rule[i].metric].key[0] == 0;
     return r->out->n ? QZ_OK
-                     : qz_fail(r->err, QZ_EUSAGE, "no rules: file '%s': expected {\"rules\": [{\"metric\": …, \"max\": …}]} or "
-                                                  "{\"min_accuracy\": 0.9, …}", r->path);
+                     : qz_fail(r->err, QZ_EUSAGE,
+                               "no rules: file '%s': expected {\"rules\": [{\"metric\": …, \"max\": …}]} or "
+                               "{\"min_accuracy\": 0.9, …}",
+                               r->path);
 }
 
-/* Checklist C-180: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks are solved as before. */
-static const char built_in[] = "{\"rules\":[{\"metric\":\"dppl_pct\",\"note\":1,\"warn\":3,\"fail\":5,\"unless\":\"accuracy_drop\"},"
-                               "{\"metric\":\"accuracy_drop\",\"max\":0.02,\"optional\":true}]}";
+/* Checklist C-180: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks
+ * are solved as before. */
+static const char built_in[] =
+    "{\"rules\":[{\"metric\":\"dppl_pct\",\"note\":1,\"warn\":3,\"fail\":5,\"unless\":\"accuracy_drop\"},"
+    "{\"metric\":\"accuracy_drop\",\"max\":0.02,\"optional\":true}]}";
 
 static qz_status take(const json_t *root, const char *name, qz_arena *a, qz_gate_rules *out, qz_error *err) {
     reader r = {.out = out, .a = a, .path = name, .err = err};

@@ -8,8 +8,8 @@
 /* k of n, each independent: the likelihood ratio against a uniform prior on the far side of the limit (Robbins 1970; an
  * exact test: Ville's inequality). */
 int qz_sequence_share(double k, double n, double limit, double alpha);
-/* Mean of n values that are not negative (KL of windows): a normal mixture with estimated variance (Waudby-Smith, Arbour,
- * Sinha, Kennedy and Ramdas, arXiv 2103.06476, theorem 2.2). It is asymptotic, so nothing is decided before
+/* Mean of n values that are not negative (KL of windows): a normal mixture with estimated variance (Waudby-Smith,
+ * Arbour, Sinha, Kennedy and Ramdas, arXiv 2103.06476, theorem 2.2). It is asymptotic, so nothing is decided before
  * QZ_SEQUENCE_FIRST values, the variance is widened by n / (n − 3), and "below the limit" must hold for the mean of a
  * log-normal law as well (Cox's method): values of a long right tail look smaller than they are while the tail is not
  * seen. What no test of a mean can see is a window among hundreds that alone decides it. */

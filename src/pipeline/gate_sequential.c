@@ -80,7 +80,8 @@ static qz_status windows(gate *g, const qz_eval_set *all, const uint32_t *order)
             const qz_gate_rule *r = &g->rules->rule[i];
             qz_gate_result *x = &g->results[i];
             if (!of_text(r) || x->verdict != QZ_GATE_OPEN) continue;
-            x->shown = (qz_gate_value){.value = sums.sum / sums.n, .n = sums.n, .present = true, .confidence = r->confidence};
+            x->shown =
+                (qz_gate_value){.value = sums.sum / sums.n, .n = sums.n, .present = true, .confidence = r->confidence};
             const int is = qz_sequence_mean(&sums, r->limit, 1 - r->confidence, &x->shown.low, &x->shown.high);
             decide(x, r, is, sums.n, (double)all->n);
         }
@@ -109,15 +110,20 @@ static qz_status tasks(gate *g, const qz_taskset *all, const uint32_t *order) {
         set.tasks = t;
         for (set.n = 0; set.n < TASKS && at + set.n < all->n; set.n++) t[set.n] = all->tasks[order[at + set.n]];
         QZ_TRY(qz_tasks_run(g->run, g->e[1], g->artifact.tokenizer, &set,
-                            &(qz_task_options){.batch = (size_t)g->r->batch, .max_new = (size_t)g->r->max_new}, &s, g->err));
+                            &(qz_task_options){.batch = (size_t)g->r->batch, .max_new = (size_t)g->r->max_new}, &s,
+                            g->err));
         for (size_t i = 0; i < g->rules->n; i++) {
             const qz_gate_rule *r = &g->rules->rule[i];
             qz_gate_result *x = &g->results[i];
             if (!qz_gate_sequential_rule(r) || of_text(r) || x->verdict != QZ_GATE_OPEN) continue;
             c[i] = count(r, &set, &s, c[i]);
             if (!(c[i].n > 0)) continue;
-            x->shown = (qz_gate_value){.value = c[i].solved / c[i].n, .solved = c[i].solved, .n = c[i].n, .present = true,
-                                       .counted = true, .confidence = r->confidence};
+            x->shown = (qz_gate_value){.value = c[i].solved / c[i].n,
+                                       .solved = c[i].solved,
+                                       .n = c[i].n,
+                                       .present = true,
+                                       .counted = true,
+                                       .confidence = r->confidence};
             x->shown.low = x->shown.high = x->shown.value;
             x->exact = true; /* no interval is shown: the sequence says on which side of the limit it is */
             decide(x, r, qz_sequence_share(c[i].solved, c[i].n, r->limit, 1 - r->confidence), (double)(at + set.n),
@@ -134,9 +140,12 @@ static qz_status text_half(gate *g) {
     const qz_tokenizer *t = g->source.tokenizer;
     const qz_request *r = g->r;
     qz_status st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, g->err);
-    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride,
+    const qz_eval_options o = {.protocol = r->protocol,
+                               .window = (size_t)r->window,
+                               .stride = (size_t)r->stride,
                                .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
-                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : g->source.model->config.bos_id};
+                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t)
+                                                                    : g->source.model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, g->err);
     if (st == QZ_OK) st = qz_same_tokens(&g->source, &g->artifact, &d, &o, &set, g->err);
     uint32_t *order = st == QZ_OK ? qz_alloc_array(set.n, sizeof *order) : NULL;

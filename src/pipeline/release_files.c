@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "pipeline/release.h"
+#include "report/html_report.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ typedef struct {
     const qz_outputs *outs;
     const char *dir, *const *paths;
     size_t n;             /* artifacts of this job */
+    bool html;            /* report.html is one of its files */
     const json_t *report; /* report.json of this job, NULL: none */
     qz_arena arena;
 } before;
@@ -82,6 +84,7 @@ static bool begins_as_ours(const char *text) {
     const char *end = strchr(text, '\n'), *card = strstr(text, ", made by quantz ");
     static const char report[] = ": release report";
     const size_t k = sizeof report - 1;
+    if (strncmp(text, QZ_HTML_HEAD, sizeof QZ_HTML_HEAD - 1) == 0) return true;
     if (strncmp(text, "# ", 2) != 0 || end == NULL) return false;
     return ((size_t)(end - text) > k && strncmp(end - k, report, k) == 0) || (card && card - end < 400);
 }
@@ -101,7 +104,9 @@ static qz_status check_page(before *b, const char *name, qz_error *err) {
         const json_t *f = json_array_get(files, i);
         ours = strcmp(text_of(f, "name"), name) == 0 && strcmp(text_of(f, "sha256"), hex) == 0;
     }
-    ours = ours || (qz_outputs_interrupted(b->outs, path) && begins_as_ours(text));
+    /* report.html stands in no list (it is made of report.json): its first lines tell */
+    ours =
+        ours || ((qz_outputs_interrupted(b->outs, path) || strcmp(name, "report.html") == 0) && begins_as_ours(text));
     qz_free(text);
     if (ours) return QZ_OK;
     return qz_fail(
@@ -113,6 +118,7 @@ static qz_status check_page(before *b, const char *name, qz_error *err) {
 
 static qz_status check_pages(before *b, qz_error *err) {
     QZ_TRY(check_page(b, "report.md", err));
+    if (b->html) QZ_TRY(check_page(b, "report.html", err));
     for (size_t i = 0; i < b->n; i++) {
         const char *name = qz_arena_printf(&b->arena, "%s.card.md", qz_path_base(b->paths[i]));
         if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -123,7 +129,7 @@ static qz_status check_pages(before *b, qz_error *err) {
 
 qz_status qz_release_before(const qz_outputs *o, const qz_request *r, const char *const *paths, size_t n,
                             char source_sha[65], qz_error *err) {
-    before b = {.outs = o, .dir = r->output, .paths = paths, .n = n};
+    before b = {.outs = o, .dir = r->output, .paths = paths, .n = n, .html = r->html};
     json_t *root = NULL;
     source_sha[0] = 0;
     const char *path = qz_arena_printf(&b.arena, "%s/report.json", b.dir),

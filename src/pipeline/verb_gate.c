@@ -1,9 +1,9 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "artifacts/open.h"
 #include "pipeline/bench.h"
 #include "pipeline/evaluate.h"
+#include "pipeline/gate.h"
 #include "pipeline/gate_sequential.h"
 #include "pipeline/verbs.h"
 #include "report/gate_print.h"
@@ -21,8 +21,8 @@ static bool is_report(const char *path) {
 static bool wants_speed(const qz_gate_rules *rules) {
     for (size_t i = 0; i < rules->n; i++) {
         const qz_gate_metric_id m = rules->rule[i].metric;
-        if (m == QZ_GATE_MEMORY || m == QZ_GATE_TTFT || m == QZ_GATE_P95 || m == QZ_GATE_GENERATION || m == QZ_GATE_PROMPT ||
-            m == QZ_GATE_LOAD)
+        if (m == QZ_GATE_MEMORY || m == QZ_GATE_TTFT || m == QZ_GATE_P95 || m == QZ_GATE_GENERATION ||
+            m == QZ_GATE_PROMPT || m == QZ_GATE_LOAD)
             return true;
     }
     return false;
@@ -104,7 +104,8 @@ static qz_status describe_models(qz_run *run, const qz_compared *which, qz_gate_
     return st;
 }
 
-static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *rules, qz_gate_candidates *c, qz_error *err) {
+static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *rules, qz_gate_candidates *c,
+                        qz_error *err) {
     const char *models[MAX_OPERANDS];
     qz_compared which = {.source = r->against, .artifacts = models};
     for (size_t i = 0; i < r->n_operands; i++) {
@@ -122,34 +123,18 @@ static qz_status gather(qz_run *run, const qz_request *r, const qz_gate_rules *r
     if (r->sequential && (r->lock || r->write_lock))
         return qz_fail(err, QZ_EUSAGE, "a lock pairs every window and task: --sequential has not all of them");
     if (r->sequential && which.n < r->n_operands)
-        return qz_fail(err, QZ_EUSAGE, "--sequential measures artifacts as it goes: expected no report among the operands");
+        return qz_fail(err, QZ_EUSAGE,
+                       "--sequential measures artifacts as it goes: expected no report among the operands");
     if (which.n == 0) return QZ_OK;
     const bool quality = r->text || r->tasks, speed = wants_speed(rules);
     if (!quality && !speed)
-        return qz_fail(err, QZ_EUSAGE, "nothing to measure '%s' with: give --text FILE, --tasks FILE or both, and --against "
-                                       "SOURCE for figures against it", models[0]);
+        return qz_fail(err, QZ_EUSAGE,
+                       "nothing to measure '%s' with: give --text FILE, --tasks FILE or both, and --against "
+                       "SOURCE for figures against it",
+                       models[0]);
     if (r->sequential) QZ_TRY(describe_models(run, &which, c, err));
     else if (quality) QZ_TRY(measure_quality(run, r, &which, c, err));
     return speed ? measure_speed(run, r, &which, c, err) : QZ_OK;
-}
-
-/* The verdict into the artifact's manifest: which rules, and what they said. */
-static qz_status store_one(qz_run *run, const qz_gate_view *v, size_t i, qz_error *err) {
-    const qz_gate_candidate *c = &v->candidates->at[i];
-    char *manifest = c->path ? qz_manifest_path(c->path) : NULL;
-    if (manifest == NULL || !qz_path_exists(manifest)) {
-        qz_warn(run, "%s: no artifact of that name here, or none with a manifest: its verdict is not stored", c->name);
-        qz_free(manifest);
-        return QZ_OK;
-    }
-    json_t *j = json_pack("{s:s?,s:s,s:b,s:s?,s:s?}", "rules_sha256", v->rules->sha_hex[0] ? v->rules->sha_hex : NULL,
-                          "rules", v->rules->sha_hex[0] ? qz_path_base(v->rules->path) : v->rules->path, "approved",
-                          v->approved[i], "protocol", v->candidates->protocol, "token_hash", v->candidates->token_hash);
-    qz_status st = j ? qz_manifest_add(manifest, "gate", j, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-    if (st == QZ_OK) qz_info(run, "%s: verdict stored in %s", c->name, manifest);
-    json_decref(j);
-    qz_free(manifest);
-    return st;
 }
 
 /* Rules that need no evaluation were judged; the others begin open. */
@@ -159,43 +144,21 @@ static qz_status in_sequence(qz_run *run, const qz_request *r, const qz_gate_rul
         const qz_gate_rule *rule = &rules->rule[i];
         if (!qz_gate_sequential_rule(rule)) continue;
         const bool can = rule->metric == QZ_GATE_KL ? r->text && r->against : r->tasks != NULL;
-        results[i] = (qz_gate_result){.verdict = can ? QZ_GATE_OPEN : rule->optional ? QZ_GATE_WAIVED : QZ_GATE_MISSING};
+        results[i] = (qz_gate_result){.verdict = can              ? QZ_GATE_OPEN
+                                                 : rule->optional ? QZ_GATE_WAIVED
+                                                                  : QZ_GATE_MISSING};
     }
     return qz_gate_sequential(run, r, rules, c->path, results, err);
 }
 
-/* --all: every candidate; else one is enough. */
-static qz_status decide(const qz_request *r, const qz_gate_view *v, qz_error *err) {
-    size_t judged = 0, approved = 0;
+/* Rules that the sequences decide, after those that need no evaluation. */
+static qz_status run_sequences(qz_run *run, const qz_request *r, const qz_gate_view *v, qz_error *err) {
     for (size_t i = 0; i < v->candidates->n; i++) {
+        qz_gate_result *mine = v->results + i * v->rules->n;
         if (v->candidates->at[i].baseline) continue;
-        judged++;
-        approved += v->approved[i];
+        QZ_TRY(in_sequence(run, r, v->rules, &v->candidates->at[i], mine, err));
+        v->approved[i] = qz_gate_settle(v->rules, mine);
     }
-    if (judged == 0) return qz_fail(err, QZ_EUSAGE, "no candidate to judge: only the source's own row was found");
-    if (r->every ? approved == judged : approved > 0) return QZ_OK;
-    return qz_fail(err, QZ_ECHECK, "%zu of %zu candidate%s approved%s", approved, judged, qz_plural(judged),
-                   r->every ? " (--all asks for every one)" : "");
-}
-
-static qz_status judge_all(qz_run *run, const qz_request *r, qz_gate_view *v, qz_arena *a, qz_error *err) {
-    const qz_gate_candidates *c = v->candidates;
-    qz_gate_result *results = qz_arena_calloc(a, c->n * v->rules->n + 1, sizeof *results);
-    bool *approved = qz_arena_calloc(a, c->n + 1, sizeof *approved);
-    if (!results || !approved) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (size_t i = 0; i < c->n; i++) {
-        qz_gate_result *mine = results + i * v->rules->n;
-        approved[i] = qz_gate_judge(v->rules, &c->at[i], mine);
-        if (r->sequential && !c->at[i].baseline) {
-            QZ_TRY(in_sequence(run, r, v->rules, &c->at[i], mine, err));
-            approved[i] = qz_gate_settle(v->rules, mine);
-        }
-        v->tasks = v->tasks || (!c->at[i].baseline && (c->at[i].v[QZ_GATE_ACCURACY].present || (r->sequential && r->tasks)));
-    }
-    v->results = results;
-    v->approved = approved;
-    for (size_t i = 0; r->store && i < c->n; i++)
-        if (!c->at[i].baseline) QZ_TRY(store_one(run, v, i, err));
     return QZ_OK;
 }
 
@@ -231,7 +194,8 @@ static qz_status show_metrics(const qz_request *r, qz_error *err) {
 qz_status qz_run_gate_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (r->metrics) return show_metrics(r, err);
     if (r->n_operands == 0)
-        return qz_fail(err, QZ_EUSAGE, "nothing to judge: expected report.json, the --json of eval or bench, or artifacts");
+        return qz_fail(err, QZ_EUSAGE,
+                       "nothing to judge: expected report.json, the --json of eval or bench, or artifacts");
     qz_arena a = {0};
     qz_gate_rules rules;
     qz_gate_candidates c = {.arena = &a};
@@ -241,12 +205,16 @@ qz_status qz_run_gate_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (r->lock && !r->rules) rules.n = 0; /* drift alone; qz_gate_against_lock adds its rules */
     if (st == QZ_OK) st = gather(run, r, &rules, &c, err);
     if (st == QZ_OK && r->lock) st = against_lock(r, &c, &rules, err);
-    if (st == QZ_OK) st = judge_all(run, r, &v, &a, err);
+    if (st == QZ_OK) st = qz_gate_judge_all(&a, &v, err);
+    if (st == QZ_OK && r->sequential) st = run_sequences(run, r, &v, err);
+    v.tasks = v.tasks || (r->sequential && r->tasks);
+    for (size_t i = 0; st == QZ_OK && r->store && i < c.n; i++)
+        if (!c.at[i].baseline) st = qz_gate_store(run, &v, i, err);
     if (st == QZ_OK && r->json) qz_gate_json(&v, &out);
     else if (st == QZ_OK) st = qz_gate_text(&v, &a, &out, err);
     if (st == QZ_OK) st = qz_show(&out, err);
     if (st == QZ_OK && r->write_lock) st = write_lock(run, r, &c, err);
-    if (st == QZ_OK) st = decide(r, &v, err);
+    if (st == QZ_OK) st = qz_gate_decide(&v, r->every, err);
     qz_str_release(&out);
     qz_arena_release(&a);
     return st;

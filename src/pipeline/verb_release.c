@@ -3,6 +3,7 @@
 #include "artifacts/open.h"
 #include "artifacts/schemes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "produce/proof.h"
@@ -13,6 +14,7 @@
 #include "produce/outputs.h"
 #include "deploy/preflight_scheme.h"
 #include "artifacts/provenance.h"
+#include "pipeline/gate.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -36,6 +38,7 @@ typedef struct {
     char *stats_path;
     qz_produced *made;   /* [n] */
     qz_release_report rep;
+    qz_gate_rules rules; /* of --gate */
     size_t measured;
     qz_outputs outs;
     char before_sha[65]; /* source of the report that stands there; "": none */
@@ -142,6 +145,7 @@ static qz_status measure_all(releasing *j, qz_error *err) {
                        &j->measured, &rep->eval, err));
     rep->n_rows = j->measured;
     rep->has_bench = !r->no_bench;
+    if (rep->has_bench) rep->bandwidth = qz_memory_bandwidth(j->run, (size_t)256 << 20, 3);
     for (size_t i = 0; i < rep->n_rows && rep->has_bench; i++)
         QZ_TRY(qz_bench_run(r, i ? j->paths[i - 1] : r->operands[0], &rep->bench[i], err));
     return QZ_OK;
@@ -221,6 +225,26 @@ static qz_status report_made(releasing *j, qz_error *err) {
     return QZ_OK;
 }
 
+/* The figures as report.json has them, through the gate; the verdicts go into the report and the manifests. */
+static qz_status judge_rows(releasing *j, qz_gate_view *v, qz_gate_candidates *c, qz_error *err) {
+    qz_str text = {0};
+    qz_release_file *files = NULL;
+    size_t n = 0;
+    json_t *root = NULL;
+    qz_release_report plain = j->rep;
+    plain.html = false;
+    qz_status st = qz_release_pages(&plain, &j->arena, &files, &n, &text, err);
+    if (st == QZ_OK) st = qz_json_parse(files[n - 1].text.ptr, files[n - 1].text.len, "report.json", &root, err);
+    if (st == QZ_OK) st = qz_gate_candidates_add(c, root, "report.json", err);
+    if (st == QZ_OK) st = qz_gate_judge_all(&j->arena, v, err);
+    for (size_t i = 0; i < c->n && st == QZ_OK; i++)
+        if (!c->at[i].baseline) st = qz_gate_store(j->run, v, i, err);
+    json_decref(root);
+    for (size_t i = 0; i < n; i++) qz_str_release(&files[i].text);
+    qz_str_release(&text);
+    return st;
+}
+
 static qz_status report_all(releasing *j, double start, qz_error *err) {
     const qz_request *r = j->r;
     qz_str text = {0};
@@ -234,12 +258,17 @@ static qz_status report_all(releasing *j, double start, qz_error *err) {
     qz_environment(j->run, j->rep.environment, sizeof j->rep.environment);
     j->rep.seconds = qz_now() - start;
     QZ_TRY(report_made(j, err));
+    qz_gate_candidates candidates = {.arena = &j->arena};
+    qz_gate_view gate = {.rules = &j->rules, .candidates = &candidates};
+    if (r->rules) QZ_TRY(judge_rows(j, &gate, &candidates, err));
+    if (r->rules) j->rep.gate = &gate;
     qz_status st = qz_release_pages(&j->rep, &j->arena, &files, &n, &text, err);
     if (st == QZ_OK) st = qz_release_files_write(r->output, files, n, err);
     if (st == QZ_OK) st = r->json ? qz_show(&files[n - 1].text, err) : qz_show_text(&text, err);
     if (st == QZ_OK) qz_info(j->run, "release finished in %.0f s; report: %s/report.md", j->rep.seconds, r->output);
     for (size_t i = 0; i < n; i++) qz_str_release(&files[i].text);
     qz_str_release(&text);
+    if (st == QZ_OK && r->rules) st = qz_gate_decide(&gate, false, err);
     return st;
 }
 
@@ -277,11 +306,14 @@ static qz_status run_job(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     double start = qz_now();
     if (r->output == NULL) return qz_fail(err, QZ_EUSAGE, "no output folder: give -o DIR");
+    if (r->rules) QZ_TRY(qz_gate_rules_load(r->rules, &j->arena, &j->rules, err));
+    j->rep.html = r->html;
     QZ_TRY(make_recipes(j, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, r->output, QZ_OUTPUT_FOLDER, err));
     QZ_TRY(claim_in(j, "calibration", QZ_OWN_STATS, err));
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));
+    if (r->html) QZ_TRY(claim_in(j, "report", ".html", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     const qz_target_options target = qz_target_asked(r);
     for (size_t i = 0; i < j->n; i++)

@@ -46,7 +46,7 @@ typedef struct {
     const char *protocol, *arith, *kv;
     uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */
              max_tasks, batch, repeats, max_new;
-    bool no_bench;
+    bool no_bench, html;
     /* run */
     const char *prompt, *system, *chat;
     qz_text_list adapters; /* --lora: DIR or DIR:SCALE */

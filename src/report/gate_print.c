@@ -23,7 +23,8 @@ static qz_status rows_of(const qz_gate_view *v, size_t c, qz_table *t, qz_error 
         QZ_TRY(qz_table_set(t, 1, err, "%s", r->label));
         if (x->shown.present) QZ_TRY(qz_table_set(t, 2, err, "%.6g", x->shown.value));
         if (x->of > 0) QZ_TRY(qz_table_set(t, 3, err, "%.0f of %.0f seen", x->used, x->of));
-        else if (x->shown.present && !x->exact) QZ_TRY(qz_table_set(t, 3, err, "%.6g..%.6g", x->shown.low, x->shown.high));
+        else if (x->shown.present && !x->exact)
+            QZ_TRY(qz_table_set(t, 3, err, "%.6g..%.6g", x->shown.low, x->shown.high));
         else if (x->shown.present) QZ_TRY(qz_table_set(t, 3, err, "exact"));
         QZ_TRY(qz_table_set(t, 4, err, "%s %.6g", r->strict ? (high ? ">" : "<") : high ? ">=" : "<=", r->limit));
         QZ_TRY(qz_table_set(t, 5, err, "%s", verdict(x)));
@@ -46,6 +47,11 @@ static void reasons(const qz_gate_view *v, size_t c, qz_str *out) {
     }
     out->failed |= line.failed;
     qz_str_release(&line);
+}
+
+void qz_gate_reasons(const qz_gate_view *v, qz_str *out) {
+    for (size_t c = 0; c < v->candidates->n; c++)
+        if (!v->candidates->at[c].baseline) reasons(v, c, out);
 }
 
 void qz_gate_list(const qz_gate_view *v, qz_str *out) {
@@ -80,20 +86,22 @@ static void facts(const qz_gate_view *v, qz_str *out) {
         qz_fit_line(out, "GATE-NOTASK: no task metric: perplexity alone does not pass a release (--tasks FILE)", 2);
     if (v->locked) qz_fit_printf(out, 2, "locked build: %s", v->locked);
     if (v->rules->sha_hex[0]) qz_fit_printf(out, 2, "rules: %s, sha256 %s", v->rules->path, v->rules->sha_hex);
-    else if (!v->locked) qz_fit_line(out, "rules: built in: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks "
-                          "are solved as before; no more than 2 % of tasks lost (--rules FILE)", 2);
+    else if (!v->locked)
+        qz_fit_line(out,
+                    "rules: built in: perplexity noted from +1 %, warned of from +3 %, refused from +5 % unless tasks "
+                    "are solved as before; no more than 2 % of tasks lost (--rules FILE)",
+                    2);
 }
 
 qz_status qz_gate_text(const qz_gate_view *v, qz_arena *a, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"candidate", 'l'}, {"rule", 'l'}, {"value", 'r'}, {"interval", 'r'}, {"limit", 'r'},
-                                     {"verdict", 'l'}};
+    static const qz_column cols[] = {{"candidate", 'l'}, {"rule", 'l'},  {"value", 'r'},
+                                     {"interval", 'r'},  {"limit", 'r'}, {"verdict", 'l'}};
     qz_table t;
     QZ_TRY(qz_table_init(&t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t c = 0; c < v->candidates->n; c++)
         if (!v->candidates->at[c].baseline) QZ_TRY(rows_of(v, c, &t, err));
     qz_table_text(&t, out);
-    for (size_t c = 0; c < v->candidates->n; c++)
-        if (!v->candidates->at[c].baseline) reasons(v, c, out);
+    qz_gate_reasons(v, out);
     facts(v, out);
     qz_str_puts(out, "approved artifacts: ");
     qz_gate_list(v, out);
@@ -126,38 +134,48 @@ static void json_rule(const qz_gate_rule *r, const qz_gate_result *x, qz_json_wr
     qz_jw_close(w, '}');
 }
 
-void qz_gate_json(const qz_gate_view *v, qz_str *out) {
-    qz_json_writer w;
-    qz_jw_begin(&w, out);
-    qz_jw_text(&w, "rules", v->rules->path);
-    qz_jw_text(&w, "rules_sha256", v->rules->sha_hex[0] ? v->rules->sha_hex : NULL);
-    qz_jw_text(&w, "protocol", v->candidates->protocol);
-    qz_jw_text(&w, "token_hash", v->candidates->token_hash);
-    qz_jw_bool(&w, "gate_notask", !v->tasks);
-    qz_jw_open(&w, "approved", '[');
+static void fields(const qz_gate_view *v, qz_json_writer *w) {
+    qz_jw_text(w, "rules", v->rules->path);
+    qz_jw_text(w, "rules_sha256", v->rules->sha_hex[0] ? v->rules->sha_hex : NULL);
+    qz_jw_text(w, "protocol", v->candidates->protocol);
+    qz_jw_text(w, "token_hash", v->candidates->token_hash);
+    qz_jw_bool(w, "gate_notask", !v->tasks);
+    qz_jw_open(w, "approved", '[');
     for (size_t c = 0; c < v->candidates->n; c++)
-        if (!v->candidates->at[c].baseline && v->approved[c]) qz_jw_text(&w, NULL, v->candidates->at[c].name);
-    qz_jw_close(&w, ']');
-    qz_jw_open(&w, "candidates", '[');
+        if (!v->candidates->at[c].baseline && v->approved[c]) qz_jw_text(w, NULL, v->candidates->at[c].name);
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "candidates", '[');
     for (size_t c = 0; c < v->candidates->n; c++) {
         const qz_gate_candidate *x = &v->candidates->at[c];
         if (x->baseline) continue;
-        qz_jw_row(&w);
-        qz_jw_text(&w, "name", x->name);
-        qz_jw_bool(&w, "approved", v->approved[c]);
-        qz_jw_open(&w, "rules", '[');
+        qz_jw_row(w);
+        qz_jw_text(w, "name", x->name);
+        qz_jw_bool(w, "approved", v->approved[c]);
+        qz_jw_open(w, "rules", '[');
         for (size_t i = 0; i < v->rules->n; i++)
-            json_rule(&v->rules->rule[i], &v->results[c * v->rules->n + i], &w);
-        qz_jw_close(&w, ']');
-        qz_jw_close(&w, '}');
+            json_rule(&v->rules->rule[i], &v->results[c * v->rules->n + i], w);
+        qz_jw_close(w, ']');
+        qz_jw_close(w, '}');
     }
-    qz_str_putc(out, '\n');
-    qz_jw_close(&w, ']');
+    qz_str_putc(w->out, '\n');
+    qz_jw_close(w, ']');
+}
+void qz_gate_json(const qz_gate_view *v, qz_str *out) {
+    qz_json_writer w;
+    qz_jw_begin(&w, out);
+    fields(v, &w);
     qz_jw_end(&w);
+}
+void qz_gate_json_object(const qz_gate_view *v, qz_json_writer *w) {
+    qz_str_putc(w->out, '{');
+    w->comma = false;
+    fields(v, w);
+    qz_jw_close(w, '}');
 }
 
 qz_status qz_gate_metrics_table(qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"metric", 'l'}, {"limit", 'l'}, {"unit", 'l'}, {"what", 'l'}, {"other names", 'l'}};
+    static const qz_column cols[] = {
+        {"metric", 'l'}, {"limit", 'l'}, {"unit", 'l'}, {"what", 'l'}, {"other names", 'l'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; qz_gate_metric_at(i); i++) {
         const qz_gate_metric *m = qz_gate_metric_at(i);

@@ -4,6 +4,8 @@
 #include "base/json_write.h"
 #include "base/size.h"
 #include "artifacts/provenance.h"
+#include "base/json.h"
+#include "report/html_report.h"
 #include "report/release_report.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -39,10 +41,10 @@ static bool any_served(const qz_release_report *r) {
 
 /* Titles are short: the table fits 100 columns; notes() tells their units. */
 static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'},
-                                     {"gen", 'r'}, {"speed", 'r'},
-                                     {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'},
-                                     {"tasks", 'r'}, {"full KL", 'r'}};
+    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'},
+                                     {"prompt", 'r'}, {"gen", 'r'},     {"speed", 'r'},  {"MiB", 'r'},
+                                     {"PPL", 'r'},    {"dPPL %", 'r'},  {"KL", 'r'},     {"top-1", 'r'},
+                                     {"tasks", 'r'},  {"full KL", 'r'}};
     const bool served = any_served(r);
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0] - !served, err));
     for (size_t i = 0; i < r->n_rows; i++) {
@@ -112,7 +114,8 @@ static void importance(const qz_release_report *r, qz_str *s) {
     for (size_t i = 1; i < r->n_rows; i++) {
         if (strncmp(r->rows[i].container, "gguf", 4) != 0) continue;
         format_name(&r->rows[i], format);
-        qz_str_printf(&line, "%s%s %s", line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format,
+        qz_str_printf(&line, "%s%s %s",
+                      line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format,
                       importance_text(&r->made[i - 1]));
     }
     if (line.len) {
@@ -169,6 +172,19 @@ static void contracts(const qz_release_report *r, qz_str *s) {
     s->failed |= line.failed;
     qz_str_release(&line);
 }
+/* The list, and why others are not in it. */
+static void gate_lines(const qz_gate_view *g, qz_str *s) {
+    qz_gate_reasons(g, s);
+    qz_str_puts(s, "approved artifacts: ");
+    qz_gate_list(g, s);
+    qz_fit_printf(s, 2, " by %s (sha256 %.16s…)", g->rules->path, g->rules->sha_hex);
+}
+/* NULL: no gate, or it did not see this artifact. */
+static const char *gate_verdict(const qz_release_report *r, const char *name) {
+    for (size_t i = 0; r->gate && i < r->gate->candidates->n; i++)
+        if (strcmp(r->gate->candidates->at[i].name, name) == 0) return r->gate->approved[i] ? "approved" : "refused";
+    return NULL;
+}
 static void notes(const qz_release_report *r, qz_str *s) {
     char line[768];
     qz_str_puts(s, "Units: ");
@@ -194,10 +210,10 @@ static void notes(const qz_release_report *r, qz_str *s) {
     }
     if (r->has_bench) {
         const qz_latency *b = &r->bench[0].speed;
-        (void)
-            snprintf(line, sizeof line,
-                     "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
-                     b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
+        (void)snprintf(
+            line, sizeof line,
+            "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
+            b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
         qz_fit_line(s, line, 2);
     }
     const qz_measured *src = &r->rows[0];
@@ -213,6 +229,7 @@ static void notes(const qz_release_report *r, qz_str *s) {
     }
     (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
     qz_fit_line(s, line, 2);
+    if (r->gate) gate_lines(r->gate, s);
     if (!r->tasks)
         qz_fit_line(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).", 2);
 }
@@ -247,6 +264,7 @@ static void list_files(const qz_release_file *f, size_t n, qz_json_writer *w) {
     char hex[65];
     qz_jw_open(w, "files", '[');
     for (size_t i = 0; i < n; i++) {
+        if (f[i].name == NULL) continue; /* made of this file */
         qz_sha256_bytes_hex(f[i].text.ptr, f[i].text.len, hex);
         qz_jw_row(w);
         qz_jw_text(w, "name", f[i].name);
@@ -272,6 +290,11 @@ static void json_report(const qz_release_report *r, const qz_release_file *files
     qz_jw_text(&w, "machine", r->environment);
     qz_jw_real(&w, "seconds", r->seconds);
     qz_jw_bool(&w, "gate_notask", !r->tasks);
+    if (r->bandwidth > 0) qz_jw_real(&w, "memory_bandwidth_gbs", r->bandwidth);
+    if (r->gate) {
+        qz_jw_key(&w, "gate");
+        qz_gate_json_object(r->gate, &w);
+    }
     list_files(files, n_files, &w);
     qz_jw_open(&w, "rows", '[');
     for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, &w);
@@ -301,15 +324,20 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
                                    : "with the runtime's own arithmetic",
                       qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value, m->runtime.kl.low,
                       m->runtime.kl.high);
-    qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or "
-                   "float16 (runtime) |\n");
+    qz_str_puts(s,
+                "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or "
+                "float16 (runtime) |\n");
     if (strncmp(m->container, "gguf", 4) == 0) qz_str_printf(s, "| importance matrix | %s |\n", importance_text(p));
     if (m->tasks.n)
-        qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
+        qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n,
+                      r->rows[0].tasks.solved);
     qz_str_printf(s,
                   "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 "
                   "base | UNKNOWN |\n",
                   r->source_sha, r->calibration ? r->calibration : "none", r->data_sha);
+    if (gate_verdict(r, qz_path_base(m->path)))
+        qz_str_printf(s, "| gate | %s by %s (sha256 %s) |\n", gate_verdict(r, qz_path_base(m->path)),
+                      qz_path_base(r->gate->rules->path), r->gate->rules->sha_hex);
     if (r->accepted) {
         qz_str_puts(s, "| warning | ");
         qz_accepted_line(r->accepted, s);
@@ -334,31 +362,49 @@ static void page(const qz_release_report *r, const qz_table *t, const qz_table *
     notes(r, s);
 }
 
+/* From the finished report.json, so that both agree. */
+static qz_status html_page(const qz_str *json, qz_str *out, qz_error *err) {
+    json_t *root = NULL;
+    if (json->failed) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    QZ_TRY(qz_json_parse(json->ptr, json->len, "report.json", &root, err));
+    qz_html_report(root, out);
+    json_decref(root);
+    return QZ_OK;
+}
+
+/* report.json lists the hashes of the others, but of report.html: it is made of report.json. */
 static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_arena *a,
                            qz_release_file *f, size_t n, qz_error *err) {
-    f[0].name = "report.md";
-    page(r, t, d, &f[0].text);
-    bool named = !f[0].text.failed;
-    for (size_t i = 1; i + 1 < n; i++) {
-        card(r, i, &f[i].text);
-        f[i].name = qz_arena_printf(a, "%s.card.md", qz_path_base(r->rows[i].path));
-        named = named && f[i].name && !f[i].text.failed;
+    const size_t json = n - 1;
+    size_t at = 0;
+    f[at].name = "report.md";
+    page(r, t, d, &f[at].text);
+    bool named = !f[at++].text.failed;
+    const size_t html = r->html ? at++ : json;
+    for (size_t i = 1; i < r->n_rows; i++, at++) {
+        card(r, i, &f[at].text);
+        f[at].name = qz_arena_printf(a, "%s.card.md", qz_path_base(r->rows[i].path));
+        named = named && f[at].name && !f[at].text.failed;
     }
-    f[n - 1].name = "report.json";
-    if (named) json_report(r, f, n - 1, &f[n - 1].text);
-    return named ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    f[json].name = "report.json";
+    if (!named) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    json_report(r, f, n - 1, &f[json].text);
+    if (!r->html) return QZ_OK;
+    f[html].name = "report.html";
+    return html_page(&f[json].text, &f[html].text, err);
 }
 
 qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n,
                            qz_str *terminal, qz_error *err) {
     qz_table t, d;
+    const size_t pages = (r->n_rows ? r->n_rows - 1 : 0) + 2 + r->html;
     *n = 0;
     QZ_TRY(main_table(r, a, &t, err));
     QZ_TRY(detail_table(r, a, &d, err));
     qz_table_text(&t, terminal);
     notes(r, terminal);
-    *files = qz_arena_calloc(a, (r->n_rows ? r->n_rows - 1 : 0) + 2, sizeof **files);
+    *files = qz_arena_calloc(a, pages, sizeof **files);
     if (*files == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
-    *n = (r->n_rows ? r->n_rows - 1 : 0) + 2;
+    *n = pages;
     return all_files(r, &t, &d, a, *files, *n, err);
 }

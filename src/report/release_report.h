@@ -1,6 +1,7 @@
 /* The pages of a release: one table in the terminal, report.md, report.json, a card for each artifact. */
 #ifndef QZ_REPORT_RELEASE_REPORT_H
 #define QZ_REPORT_RELEASE_REPORT_H
+#include "report/gate_print.h"
 #include "report/measured.h"
 #include "report/output_error.h"
 
@@ -27,10 +28,14 @@ typedef struct {
     const char *calibration;      /* one line */
     const char *accepted;         /* findings about its data that --accept let pass (text/accepted.h); NULL: none */
     const char *tasks, *text;
+    double bandwidth;             /* read bandwidth of the machine, GB/s; 0: not measured */
+    const qz_gate_view *gate;     /* the verdicts of --gate, by the artifacts' names; NULL: none */
+    bool html;                    /* report.html beside the others */
     double seconds;
     char source_sha[65], data_sha[65];
 } qz_release_report;
-/* report.md, one card per artifact and last report.json, which lists them with their hashes: n files in the arena
+/* report.md, report.html where asked for, one card per artifact and last report.json, which lists them with their
+ * hashes: n files in the arena
  * (their texts are released by the caller, whatever is returned); the table also as text for the terminal. */
 qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n,
                            qz_str *terminal, qz_error *err);

@@ -200,7 +200,7 @@ set_kl() {
   for f in w4g128+asym w2g64+asym; do art "gptq-$f" $m gptq:$f "${calib[@]}" --propagate original; done
   rm -f "$work/got"
   "$Q" eval $(ls -d "$work"/art/* | grep -v manifest) --against $m --text $m/eval.jsonl --windows 40 --arith exact --json -q > "$work/out" || { failed=$((failed + 1)); return; }
-  sed -nE 's/^.*"artifact":"([^"]*)".*"kl":([0-9.e-]+).*$/\1 \2/p' "$work/out" | sort > "$work/kl"
+  sed -nE 's/^.*"artifact":"([^"]*)".*"kl":([0-9.e-]+),"kl_low.*$/\1 \2/p' "$work/out" | sort > "$work/kl"
   rm -rf "$work/art"; KEEP=
   if [ $record = 1 ]; then cp "$work/kl" tests/net/kl.txt; passed=$((passed + $(wc -l < tests/net/kl.txt))); return; fi
   while read -r name want; do

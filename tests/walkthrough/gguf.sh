@@ -29,7 +29,7 @@ fails 2 "$Q" quantize m.F16.gguf bad.gguf IQ2_XS; has 'importance|imatrix'
 
 say "the table: KL, size and speed of each beside the source"
 show "$Q" eval m.F16.gguf m.Q4_K_M.gguf m.IQ4_XS.gguf --against "$M" --text "$M/eval.jsonl" --windows 40 --arith exact --json; cp "$T" table; lacks 'other weights'
-kl() { grep -o '"kl":[^,}]*' table | cut -d: -f2 | sed -n "$1p"; }
+kl() { grep -oE '"kl":[^,}]*,"kl_low' table | cut -d: -f2 | cut -d, -f1 | sed -n "$1p"; }
 asserted=$((asserted + 1))
 awk -v f="$(kl 1)" -v q="$(kl 2)" -v i="$(kl 3)" 'BEGIN { exit !(f != "" && f < q && q < 0.01 && f < i && i < 0.01) }' || bad "KL of F16 $(kl 1), Q4_K_M $(kl 2), IQ4_XS $(kl 3)"
 size() { stat -c %s "$1"; }
