@@ -143,8 +143,11 @@ qz_status qz_gguf_sound(const qz_gguf *g, qz_config_keys *keys, qz_error *err) {
     qz_config c = {0};
     qz_tokenizer *t = NULL;
     QZ_TRY(qz_gguf_config_read(g, &c, err));
-    QZ_TRY(qz_gguf_vocab_read(g, true, &t, err));
-    qz_tokenizer_free(t);
+    for (int ours = 1; ours >= 0; ours--) { /* other runtimes know the names alone */
+        QZ_TRY(qz_gguf_vocab_read(g, ours, &t, err));
+        qz_tokenizer_free(t);
+        t = NULL;
+    }
     *keys = c.keys;
     return QZ_OK;
 }

@@ -142,6 +142,10 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     bool failed = false;
     const qz_gguf_pre_wish wish = {p->context->forced_pre, qz_family_get(c->family)->gguf_pre};
     QZ_TRY(qz_tokenizer_to_gguf(p->context->tokenizer, (size_t)c->vocab_size, wish, arena, &v, err));
+    if (wish.forced && (v.pre == NULL || strcmp(v.pre, wish.forced) != 0))
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "--pre %s had no effect: the tokenizer's own pipeline is known, and the file says '%s'",
+                            wish.forced, v.pre ? v.pre : v.model));
     put_flag(m, "tokenizer.ggml.add_space_prefix", v.add_space_prefix);
     put_flag(m, "tokenizer.ggml.remove_extra_whitespaces", v.remove_extra_spaces);
     if (v.charsmap) qz_gguf_put_u8s(m, "tokenizer.ggml.precompiled_charsmap", v.charsmap, v.n_charsmap);

@@ -172,6 +172,7 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
     if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
         QZ_TRY(qz_json_u64(root, "original_max_position_embeddings", name, &r->original_max_position, err));
     if (f->query_beta) QZ_TRY(qz_json_f64(rope, "llama_4_scaling_beta", name, &r->query_beta, err));
+    if (r->kind != QZ_ROPE_NONE) QZ_TRY(qz_config_rope_sound(rope, name, err));
     switch (r->kind) {
     case QZ_ROPE_LINEAR:
     case QZ_ROPE_DYNAMIC: return need(rope, "factor", name, &r->factor, err);
@@ -502,6 +503,9 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_scales(root, name, f, c, err));
     QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(qz_config_experts(root, name, f, c, err));
+    uint64_t heads = 0; /* by their tensors; a number that is none is an error all the same */
+    if (f->mtp) QZ_TRY(qz_json_u64(root, "num_nextn_predict_layers", name, &heads, err));
+    if (f->mtp) QZ_TRY(qz_json_u64(root, "mtp_num_hidden_layers", name, &heads, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     if (f->local_plain && c->rope.local_theta == 0) c->rope.local_theta = c->rope.theta;
     QZ_TRY(qz_config_latent(root, name, f, c, err));

@@ -125,3 +125,20 @@ qz_status qz_config_validate_delta(const qz_config *c, const char *name, qz_erro
                        (unsigned long long)c->delta.v_heads, (unsigned long long)c->delta.k_heads, name);
     return QZ_OK;
 }
+
+qz_status qz_config_rope_sound(const json_t *rope, const char *name, qz_error *err) {
+    static const struct { const char *key; bool zero; } rows[] = {
+        {"factor", false}, {"original_max_position_embeddings", false}, {"attention_factor", false},
+        {"beta_fast", false}, {"beta_slow", false}, {"low_freq_factor", false}, {"high_freq_factor", false},
+        {"mscale", true}, {"mscale_all_dim", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const json_t *v = json_object_get(rope, rows[i].key);
+        const double x = json_number_value(v);
+        if (!json_is_number(v) || x > 0 || (x == 0 && rows[i].zero)) continue;
+        return qz_fail(err, QZ_EFORMAT,
+                       "rotary scaling out of range: file '%s', key '%s': expected a number %s, found %g; correct it "
+                       "from the model's card",
+                       name, rows[i].key, rows[i].zero ? "from 0 on" : "above 0", x);
+    }
+    return QZ_OK;
+}

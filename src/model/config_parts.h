@@ -12,6 +12,8 @@ qz_status qz_config_read_delta(const json_t *root, const qz_family_info *f, cons
 /* mrope_section of the rotary object (NULL: none), of a family that has it. */
 qz_status qz_config_read_sections(const json_t *rope, const qz_family_info *f, const char *name, qz_config *c,
                                   qz_error *err);
+/* Numbers of the rotary object that make no angle: a factor of 0 stands for none, negative ones turn nothing round. */
+qz_status qz_config_rope_sound(const json_t *rope, const char *name, qz_error *err);
 /* What every source of a configuration with a delta net must fulfil. */
 qz_status qz_config_validate_delta(const qz_config *c, const char *name, qz_error *err);
 #endif

@@ -9,6 +9,7 @@
 #include "codecs/kv.h"
 #include "model/cache.h"
 #include "codecs/types.h"
+#include "model/kinds.h"
 #include "model/leftovers.h"
 #include "model/steps.h"
 #include "base/json_write.h"
@@ -134,6 +135,46 @@ static void expert_line(const qz_config *c, qz_str *out) {
     qz_str_puts(out, "\n");
 }
 
+/* Mixers of another kind than attention over keys: what they are made of, and in which layers they are. */
+static void mixer_lines(const qz_config *c, qz_str *out) {
+    size_t n = 0;
+    for (size_t l = 0; l < c->layers; l++) n += qz_kind_get((qz_kind_id)c->layer_mixer[l])->state;
+    if (c->latent.kv_rank) {
+        qz_str_printf(out, "  latent       keys and values of rank %llu, queries ",
+                      (unsigned long long)c->latent.kv_rank);
+        if (c->latent.q_rank) qz_str_printf(out, "of rank %llu", (unsigned long long)c->latent.q_rank);
+        else qz_str_puts(out, "at once");
+        qz_str_printf(out, "; heads of %llu and %llu that rotate, values of %llu\n",
+                      (unsigned long long)c->latent.nope, (unsigned long long)c->latent.rope,
+                      (unsigned long long)c->latent.v);
+    }
+    if (n)
+        qz_str_printf(out, "  delta net    %zu of %llu layers: %llu key heads of %llu, %llu value heads of %llu, "
+                      "convolution of %llu\n", n, (unsigned long long)c->layers, (unsigned long long)c->delta.k_heads,
+                      (unsigned long long)c->delta.k_dim, (unsigned long long)c->delta.v_heads,
+                      (unsigned long long)c->delta.v_dim,
+                      (unsigned long long)c->delta.taps);
+}
+
+static void mixer_json(const qz_config *c, qz_json_writer *w) {
+    size_t n = 0;
+    for (size_t l = 0; l < c->layers; l++) n += qz_kind_get((qz_kind_id)c->layer_mixer[l])->state;
+    const struct { const char *key; uint64_t value; } latent[] = {
+        {"kv_rank", c->latent.kv_rank}, {"q_rank", c->latent.q_rank}, {"nope", c->latent.nope},
+        {"rope", c->latent.rope}, {"v", c->latent.v}}, delta[] = {
+        {"layers", n}, {"key_heads", c->delta.k_heads}, {"key_dim", c->delta.k_dim},
+        {"value_heads", c->delta.v_heads}, {"value_dim", c->delta.v_dim}, {"taps", c->delta.taps}};
+    if (c->latent.kv_rank) {
+        qz_jw_open(w, "latent", '{');
+        for (size_t i = 0; i < sizeof latent / sizeof *latent; i++) qz_jw_count(w, latent[i].key, latent[i].value);
+        qz_jw_close(w, '}');
+    }
+    if (n == 0) return;
+    qz_jw_open(w, "delta_net", '{');
+    for (size_t i = 0; i < sizeof delta / sizeof *delta; i++) qz_jw_count(w, delta[i].key, delta[i].value);
+    qz_jw_close(w, '}');
+}
+
 /* An embedding with more rows than tokens is padded: allowed, and said. */
 static void tokenizer_line(const qz_source *s, qz_str *out) {
     const uint64_t rows = s->model->config.vocab_size;
@@ -185,6 +226,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
                   (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size,
                   c->tie_embeddings ? ", tied embeddings" : "");
     if (c->wide.head_dim) layer_line(c, out);
+    mixer_lines(c, out);
     if (c->experts) expert_line(c, out);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position,
                   c->rope.theta, !c->sliding_window ? "" : c->chunked ? ", attention in chunks" : ", sliding window");
@@ -346,6 +388,7 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     qz_jw_count(&w, "bytes", m->file_bytes);
     qz_jw_count(&w, "tensors", m->n_tensors);
     json_shape(s, &w);
+    mixer_json(&m->config, &w);
     qz_leftovers_json(m, &w);
     if (k->n_absent) qz_jw_count(&w, "keys_absent", k->n_absent);
     if (k->n_absent) qz_jw_text(&w, "absent", k->absent);
