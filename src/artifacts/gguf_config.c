@@ -594,8 +594,14 @@ qz_status qz_gguf_prediction_layers(const qz_gguf *g, const char *arch, const qz
 }
 
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
-    qz_gguf_text arch = {0};
+    qz_gguf_text arch = {0}, type = {0};
     *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
+    QZ_TRY(qz_gguf_str(g, "general.type", false, &type, err));
+    if (type.n == 7 && memcmp(type.ptr, "adapter", 7) == 0)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "a LoRA adapter, no model: file '%s', key 'general.type': expected model, found adapter; "
+                       "llama.cpp takes it beside its base model (--lora)",
+                       g->path);
     QZ_TRY(qz_gguf_str(g, "general.architecture", true, &arch, err));
     char name[40];
     snprintf(name, sizeof name, "%.*s", (int)qz_min_size(arch.n, 32), arch.ptr);

@@ -178,6 +178,10 @@ static qz_status count_others(qz_st_dir *d, const char *dir, qz_error *err) {
     return d->n_others && !d->other ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir) : QZ_OK;
 }
 
+#define ADAPTER \
+    "a LoRA adapter, no model: folder '%s': expected model.safetensors or model.safetensors.index.json; give it " \
+    "beside its base model (run, eval --lora) or merge it (merge BASE ADAPTER)"
+
 qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err) {
     memset(d, 0, sizeof *d);
     const char *one = single_name;
@@ -189,7 +193,8 @@ qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err) {
     else if (s == QZ_OK && present(dir, index_name)) s = open_sharded(d, dir, err);
     else if (s == QZ_OK) {
         if (count) (void)snprintf(found, sizeof found, ", found %zu other .safetensors files and no index", count);
-        s = qz_fail(err, qz_path_is_dir(dir) ? QZ_EFORMAT : QZ_EIO,
+        if (present(dir, "adapter_config.json")) s = qz_fail(err, QZ_EFORMAT, ADAPTER, dir);
+        else s = qz_fail(err, qz_path_is_dir(dir) ? QZ_EFORMAT : QZ_EIO,
                     "no weights: folder '%s': expected model.safetensors or model.safetensors.index.json%s", dir,
                     present(dir, "pytorch_model.bin") || present(dir, "pytorch_model.bin.index.json")
                         ? ", found pickle files, which can run code; save the model as safetensors" : found);

@@ -65,6 +65,11 @@ qz_status qz_operand_open(qz_run *run, const char *text, qz_opening how, qz_oper
     QZ_TRY(qz_operand_find(text, &o->kind, err));
     if (o->kind == QZ_OPERAND_BUILTIN) return qz_shape_builtin(text, &o->shape, err);
     if (o->kind == QZ_OPERAND_FILE) return open_file(run, text, how, o, err);
+    if (o->kind == QZ_OPERAND_FOLDER && !has(text, "config.json") && has(text, "adapter_config.json"))
+        return qz_fail(err, QZ_EFORMAT,
+                       "a LoRA adapter, no model: folder '%s': expected a checkpoint or an artifact; give it beside "
+                       "its base model (run, eval, check --lora) or merge it (merge BASE ADAPTER)",
+                       text);
     if (o->kind == QZ_OPERAND_FOLDER && !has(text, "config.json"))
         return qz_fail(err, QZ_EFORMAT, "no config.json in folder '%s': expected a checkpoint or an artifact", text);
     QZ_TRY(qz_shape_load(text, &o->shape, err));

@@ -131,7 +131,8 @@ static qz_status put_beside(writing *x, qz_error *err) {
         if (w->json[i].root) QZ_TRY(put_json(x, w->json[i].name, w->json[i].root, true, err));
     qz_status st = qz_list_dir(w->from, &names, &n, err);
     for (size_t i = 0; i < n && st == QZ_OK; i++)
-        if (!written_here(w, names[i])) st = carry(x, names[i], err);
+        if (!written_here(w, names[i]) && !qz_str_ends(names[i], ".partial.lock")) /* of a job, this one's too */
+            st = carry(x, names[i], err);
     qz_free_names(names, n);
     return st;
 }
