@@ -23,6 +23,7 @@
 #include "methods/grid.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
+#include "methods/site_progress.h"
 #include "methods/smooth.h"
 #include <math.h>
 #include <stdio.h>
@@ -235,8 +236,7 @@ static float input_amax(const qz_int_unit *u, size_t e) {
 }
 
 /* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the
- * unit's own (the norm before experts, which the router reads too), or has one range for a whole row, there are none.
- * */
+ * unit's own (the norm before experts, which the router reads too), or has a range for a whole row: none. */
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
@@ -392,8 +392,7 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double
     return st;
 }
 
-/* "mlp.gate_proj", "expert 3 mlp.gate_proj" */
-static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
+static const char *where(const qz_int_unit *u, size_t e, char buf[64]) { /* "mlp.gate_proj", "expert 3 mlp.gate_proj" */
     const char *name = u->block.linear[u->block.input[e].first].name;
     if (u->expert < 0) return name;
     (void)snprintf(buf, 64, "expert %ld %s", u->expert, name);
@@ -502,6 +501,8 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
     qz_gptq g = {0};
     if (u->setting[e].keep) return QZ_OK;
     if (rounds_alone(a, u, layer, e)) return round_input(a, u, layer, e, err);
+    const qz_site_at at = {a->job.scheme, (size_t)layer, a->model->config.layers};
+    if (u->expert < 0) qz_site_progress(a->run, &at, &u->block, e);
     qz_status st = moments(a, u, layer, e, &x, err);
     if (st == QZ_OK && x.in.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
