@@ -94,10 +94,13 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
     s->bits = s->coded ? 8.0 * (double)bytes / (double)s->coded : 0;
 }
 
+/* What is kept decides the size: more than a tenth of the weights. */
+static bool few(const qz_plan_summary *s) { return s->coded && (double)s->coded < 0.9 * (double)s->weights; }
+
 void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out) {
     if (s->coded)
-        qz_str_printf(out, "%llu of %llu weights in %.4g bits", (unsigned long long)s->coded,
-                      (unsigned long long)s->weights, s->bits);
+        qz_str_printf(out, "%llu of %llu weights%s in %.4g bits", (unsigned long long)s->coded,
+                      (unsigned long long)s->weights, few(s) ? " (warning: less than 90 %)" : "", s->bits);
     else qz_str_printf(out, "0 of %llu weights coded", (unsigned long long)s->weights);
     qz_str_printf(out, ", %.4g bits per weight over all; kept:%s", s->bits_all, s->n_kept ? "" : " none");
     for (size_t i = 0; i < s->n_kept; i++)
@@ -110,6 +113,7 @@ void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
     qz_jw_open(&w, NULL, '{');
     qz_jw_count(&w, "weights", s->weights);
     qz_jw_count(&w, "coded", s->coded);
+    qz_jw_bool(&w, "below_90_pct", few(s));
     qz_jw_real(&w, "coded_bits", s->bits);
     qz_jw_real(&w, "bits_per_weight", s->bits_all);
     qz_jw_open(&w, "kept", '[');

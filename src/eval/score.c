@@ -55,29 +55,53 @@ static double quantile(const double *sorted, size_t n, double q) {
 }
 
 typedef struct { double sum; size_t n; } bucket;
-/* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). */
-static void bootstrap(const bucket *w, size_t n, double *low, double *high) {
-    double *means = qz_alloc_array(BOOTSTRAP, sizeof *means);
+/* A ratio of sums over windows and its standard error (linearized). */
+typedef struct { double value, se; } ratio;
+static ratio ratio_of(const bucket *w, const uint32_t *drawn, size_t n) {
+    double sum = 0, count = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bucket *x = &w[drawn ? drawn[i] : i];
+        sum += x->sum;
+        count += (double)x->n;
+    }
+    const double value = sum / count;
+    for (size_t i = 0; i < n; i++) {
+        const bucket *x = &w[drawn ? drawn[i] : i];
+        const double r = x->sum - value * (double)x->n;
+        squares += r * r;
+    }
+    return (ratio){value, sqrt(squares * (double)n / (double)(n - 1)) / count};
+}
+
+/* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). Studentized: plain
+ * quantiles of the draws hold 92 % of 60 skewed windows, these 94 to 95 (eval_test). scale LOG: of a positive figure,
+ * whose error grows with it. */
+typedef enum { PLAIN, LOG } scale;
+static void bootstrap(const bucket *w, size_t n, scale on, double *low, double *high) {
+    double *t = qz_alloc_array(BOOTSTRAP, sizeof *t);
+    uint32_t *drawn = qz_alloc_array(n + 1, sizeof *drawn);
     *low = *high = (double)NAN;
-    if (means == NULL || n < 2) {
-        qz_free(means);
-        return;
-    }
-    qz_rng rng;
-    qz_rng_seed(&rng, 20240);
-    for (size_t b = 0; b < BOOTSTRAP; b++) {
-        double sum = 0, count = 0;
-        for (size_t i = 0; i < n; i++) {
-            const bucket *x = &w[qz_rng_below(&rng, n)];
-            sum += x->sum;
-            count += (double)x->n;
+    if (t != NULL && drawn != NULL && n > 1) {
+        const ratio all = ratio_of(w, NULL, n);
+        const bool log_scale = on == LOG && all.value > 0;
+        const double se = log_scale ? all.se / all.value : all.se;
+        qz_rng rng;
+        qz_rng_seed(&rng, 20240);
+        for (size_t b = 0; b < BOOTSTRAP; b++) {
+            for (size_t i = 0; i < n; i++) drawn[i] = (uint32_t)qz_rng_below(&rng, n);
+            const ratio r = ratio_of(w, drawn, n);
+            const bool usable = r.se > 0 && (!log_scale || r.value > 0);
+            t[b] = !usable     ? 0
+                   : log_scale ? log(r.value / all.value) / (r.se / r.value)
+                               : (r.value - all.value) / r.se;
         }
-        means[b] = sum / count;
+        qsort(t, BOOTSTRAP, sizeof *t, by_value);
+        const double down = quantile(t, BOOTSTRAP, 0.975) * se, up = quantile(t, BOOTSTRAP, 0.025) * se;
+        *low = log_scale ? all.value * exp(-down) : all.value - down;
+        *high = log_scale ? all.value * exp(-up) : all.value - up;
     }
-    qsort(means, BOOTSTRAP, sizeof *means, by_value);
-    *low = quantile(means, BOOTSTRAP, 0.025);
-    *high = quantile(means, BOOTSTRAP, 0.975);
-    qz_free(means);
+    qz_free(drawn);
+    qz_free(t);
 }
 
 static double per_window(const double *v, const uint32_t *window, size_t n, bucket *w, size_t *n_windows) {
@@ -107,7 +131,7 @@ static void paired_summary(const by_token *v, bucket *w, double *tmp, qz_score *
     out->delta_ppl_pct = (qz_figure){.value = 100 * (exp(d) - 1), .low = 100 * (exp(d - 1.96 * out->ln_ratio_se) - 1),
                                      .high = 100 * (exp(d + 1.96 * out->ln_ratio_se) - 1), .n = n, .present = true};
     out->kl = (qz_figure){.value = per_window(kl, window, n, w, &nw), .n = n, .present = true};
-    bootstrap(w, nw, &out->kl.low, &out->kl.high);
+    bootstrap(w, nw, LOG, &out->kl.low, &out->kl.high);
     memcpy(tmp, kl, n * sizeof *tmp);
     qsort(tmp, n, sizeof *tmp, by_value);
     out->kl_median = quantile(tmp, n, 0.5);
@@ -127,7 +151,7 @@ void qz_score_summary(const double *nll, const double *source_nll, const double 
         double mean = per_window(nll, window, n, w, &nw), low, high;
         for (size_t i = 0; i < nw; i++) means += w[i].sum / (double)w[i].n;
         out->ppl_of_means = exp(means / (double)nw);
-        bootstrap(w, nw, &low, &high);
+        bootstrap(w, nw, PLAIN, &low, &high);
         out->ppl = (qz_figure){.value = exp(mean), .low = exp(low), .high = exp(high), .n = n, .present = true};
         if (source_nll != NULL) paired_summary(&(by_token){nll, source_nll, kl, window, n}, w, tmp, out);
     }
@@ -263,7 +287,7 @@ static void against_first(const scorer *s, size_t m, qz_score *out) {
     if (d && w && n > 0) {
         for (size_t i = 0; i < n; i++) d[i] = s->t[m].kl[i] - s->t[1].kl[i];
         out->kl_change = (qz_figure){.value = per_window(d, s->window, n, w, &nw), .n = n, .present = true};
-        bootstrap(w, nw, &out->kl_change.low, &out->kl_change.high);
+        bootstrap(w, nw, PLAIN, &out->kl_change.low, &out->kl_change.high);
     }
     qz_free(d);
     qz_free(w);
