@@ -104,13 +104,15 @@ static void coverage(void **state) {
             held += score.kl.low <= 1 && 1 <= score.kl.high;
         }
         const double share = (double)held / SETS;
-        if (!(share >= all[k].low && share <= all[k].high)) fail_msg("spread %g: %.3f of the intervals hold", all[k].sd, share);
+        if (!(share >= all[k].low && share <= all[k].high))
+            fail_msg("spread %g: %.3f of the intervals hold", all[k].sd, share);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(kl_of_two_coins), cmocka_unit_test(coverage), cmocka_unit_test(log_sum_exp),
-                                       cmocka_unit_test(token_weighted_and_document_mean),
-                                       cmocka_unit_test(paired_differences), cmocka_unit_test(intervals)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kl_of_two_coins),    cmocka_unit_test(coverage),
+        cmocka_unit_test(log_sum_exp),        cmocka_unit_test(token_weighted_and_document_mean),
+        cmocka_unit_test(paired_differences), cmocka_unit_test(intervals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
