@@ -10,6 +10,8 @@ typedef struct {
     uint64_t stats_bytes;         /* calibration statistics on disk, 0 without */
     uint64_t peak_ram;            /* resident: one block in float, its Gram matrices, activations, buffers */
     double seconds;               /* estimate from rates measured on this program (docs/benchmarks.md) */
+    const char *bound;            /* what takes most of them: "encoding", "calibration", "products" (of error
+                                   * feedback and descent), "factors" (of Gram matrices), "ranges" (of groups) */
     bool calibrates;
 } qz_job;
 /* samples × seq_len calibration tokens for methods that need statistics; threads for the time estimate. */

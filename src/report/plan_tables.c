@@ -325,7 +325,8 @@ static qz_status hinder(const qz_plan_view *v, const qz_job *j, uint64_t room, u
 
 qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'}, {"Source GB", 'r'}, {"Output GB", 'r'}, {"Peak disk GB", 'r'},
-                                     {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
+                                     {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'},
+                                     {"Bound", 'l'}};
     qz_arena a = {0};
     qz_table t;
     qz_json_writer w;
@@ -374,6 +375,7 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
             QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->o.samples,
                                  (unsigned long long)v->o.seq_len));
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%s", j.bound));
     }
     if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk, %.2f GB memory",
@@ -393,7 +395,8 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         qz_fit_printf(out, 2, "not written by this program: %s", unwritten.ptr);
     if (st == QZ_OK && !v->o.json)
         qz_fit_line(out,
-                    "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.",
+                    "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md; bound: "
+                    "what takes most of it.",
                     2);
 out:
     qz_str_release(&unwritten);

@@ -1,4 +1,4 @@
-/* The loops of dsub (dense.h) around a level's tile: columns of c by those of a tile, k by DSUB_STEPS with the piece of
+/* The loops of dsub (dense.h) around a level's tile: k by DSUB_STEPS, columns of c by those of a tile with the piece of
  * b turned so that a step's columns lie together, rows of c by those of a tile. */
 #ifndef QZ_KERNELS_X86_DSUB_TILES_H
 #define QZ_KERNELS_X86_DSUB_TILES_H
@@ -28,8 +28,8 @@ DSUB_INLINE size_t dsub_min(size_t a, size_t b) { return a < b ? a : b; }
 DSUB_INLINE void dsub_all(const dsub_level l, const qz_dproduct *d) {
     double b[DSUB_STEPS * DSUB_MOST_COLS];
     dsub_at at;
-    for (at.j = 0; at.j < d->n; at.j += l.cols)
-        for (at.p = 0; at.p < d->k; at.p += DSUB_STEPS) {
+    for (at.p = 0; at.p < d->k; at.p += DSUB_STEPS) /* a's piece stays in the cache for all columns */
+        for (at.j = 0; at.j < d->n; at.j += l.cols) {
             at.steps = dsub_min(DSUB_STEPS, d->k - at.p);
             at.cols = dsub_min(l.cols, d->n - at.j);
             for (size_t t = 0; t < l.cols; ++t)
