@@ -395,8 +395,8 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         qz_fit_printf(out, 2, "not written by this program: %s", unwritten.ptr);
     if (st == QZ_OK && !v->o.json)
         qz_fit_line(out,
-                    "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md; bound: "
-                    "what takes most of it.",
+                    "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md; "
+                    "bound: what takes most of it.",
                     2);
 out:
     qz_str_release(&unwritten);
