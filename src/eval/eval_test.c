@@ -81,8 +81,8 @@ static void intervals(void **state) {
     near(qz_mcnemar(1, 9), 2 * 11.0 / 1024, 1e-9);
     near(qz_mcnemar(5, 5), 1, 1e-12);
 }
-/* The interval of KL holds the true mean in 95 % of 1,000 sets of 60 windows (spread of documents, 0.28), and in no less
- * than 93 % where windows are skewed (short texts, 0.6). */
+/* The interval of KL holds the true mean in 95 % of 1,000 sets of 60 windows (spread of documents, 0.28), and in no
+ * less than 93 % where windows are skewed (short texts, 0.6). */
 static void coverage(void **state) {
     (void)state;
     static const struct { double sd, low, high; } all[] = {{0.28, 0.94, 0.96}, {0.6, 0.93, 0.96}};
