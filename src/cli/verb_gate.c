@@ -22,7 +22,8 @@ static const qz_option options[] = {
      "lock what was measured: KL by window, each task's result, bytes"},
     QZ_OPT_FORCE_ROW,
     {"store", 0, QZ_OPT_FLAG, QZ_AT(store), NULL, NULL, 0, 0,
-     "the verdict and the hash of the rules into the manifest of each artifact that is here"},
+     "the verdict and the hash of the rules into the manifest of each artifact that is here (a card keeps what "
+     "release wrote)"},
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0,
      "the source, for artifacts that are measured now"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "the same: evaluation text"},

@@ -19,8 +19,9 @@ void qz_share_interval(double k, double n, double confidence, double *low, doubl
     }
     const double z = qz_normal_quantile(0.5 + confidence / 2), p = k / n, w = z * z / n;
     const double mid = (p + w / 2) / (1 + w), half = z * sqrt(p * (1 - p) / n + w / (4 * n)) / (1 + w);
-    *low = fmax(0, mid - half);
-    *high = fmin(1, mid + half);
+    /* rounding must not put 0 of n outside */
+    *low = fmin(p, fmax(0, mid - half));
+    *high = fmax(p, fmin(1, mid + half));
 }
 
 void qz_drop_interval(double lost, double won, double n, double confidence, double *low, double *high) {

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "eval/intervals.h"
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,20 +109,90 @@ static qz_status foreign(const reader *r, const json_t *row, const qz_gate_metri
     return QZ_OK;
 }
 
+/* A figure that cannot be would pass a limit on the other side. */
+static qz_status plausible(const reader *r, const qz_gate_metric *m, const qz_gate_value *v) {
+    char range[96];
+    if (!v->present) return QZ_OK;
+    (void)snprintf(range, sizeof range, "%g to %g%s%s, inside its own interval", m->lowest, m->highest,
+                   m->unit[0] ? " " : "", m->unit);
+    const bool inside = v->value >= m->lowest && v->value <= m->highest && v->low <= v->value && v->value <= v->high;
+    return inside ? QZ_OK : bad_value(r, m->name, range);
+}
+
+/* Samples behind all shares of a row, where a table says so once. */
+static qz_status samples_of(const reader *r, const json_t *row, double *n) {
+    static const char *const keys[] = {"n", "samples", "n_tasks", "count", "tasks"};
+    *n = 0;
+    if (json_object_get(row, "tasks_solved") || json_object_get(row, "tasks_lost")) return QZ_OK;
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && !(*n > 0); i++) {
+        double v;
+        if (!number(row, keys[i], &v)) continue;
+        /* "tasks": 0.92 is the share itself */
+        if (strcmp(keys[i], "tasks") == 0 && v <= 1) continue;
+        if (!(v >= 1)) return bad_value(r, keys[i], "1 and more samples");
+        *n = v;
+    }
+    return QZ_OK;
+}
+
 static qz_status read_value(const reader *r, const json_t *row, size_t i, qz_gate_value *v) {
     const qz_gate_metric *m = qz_gate_metric_at(i);
     const char *others = m->others;
     char name[64];
     if (m->key[0] == 0) return QZ_OK;
     QZ_TRY(own(r, row, m, v));
-    if (v->present) return QZ_OK;
+    if (v->present) return plausible(r, m, v);
     QZ_TRY(foreign(r, row, m, m->name, v));
     for (qz_piece p; !v->present && qz_list_next(&others, &p);) {
         (void)snprintf(name, sizeof name, "%.*s", (int)p.n, p.at);
         /* "tasks" of our own rows is a count */
-        if (strcmp(name, "tasks") == 0 && (json_object_get(row, "tasks_solved") || json_object_get(row, "tasks_lost")))
+        const bool counts = strcmp(name, "tasks") == 0;
+        if (counts && (json_object_get(row, "tasks_solved") || json_object_get(row, "tasks_lost"))) continue;
+        if (counts && json_is_number(json_object_get(row, name)) && json_number_value(json_object_get(row, name)) > 1)
             continue;
         QZ_TRY(foreign(r, row, m, name, v));
+    }
+    if (v->present && m->kind == QZ_GATE_SHARE && !v->counted && !(v->n > 0)) {
+        double n;
+        QZ_TRY(samples_of(r, row, &n));
+        if (n > 0 && v->value >= 0 && v->value <= 1) *v = share(v->value * n, n);
+    }
+    return plausible(r, m, v);
+}
+
+/* Keys of a table that no metric is, by name: what is not judged is said. */
+static bool known_key(const char *key) {
+    static const char *const other[] = {"name", "artifact", "candidate", "format",        "model",
+                                        "path", "kinds",    "window_kl", "window_tokens", "task_pass",
+                                        "n",    "samples",  "n_tasks",   "count",         "tasks"};
+    static const char *const ends[] = {"", "_low", "_high", "_n"};
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        if (strcmp(key, other[i]) == 0) return true;
+    for (size_t i = 0; qz_gate_metric_at(i); i++) {
+        const qz_gate_metric *m = qz_gate_metric_at(i);
+        const char *others = m->others;
+        qz_piece p = {m->name, strlen(m->name)}, own_key = {m->key, strlen(m->key)},
+                 second = {m->second ? m->second : "", m->second ? strlen(m->second) : 0};
+        do {
+            for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) {
+                const qz_piece all[3] = {p, own_key, second};
+                for (size_t a = 0; a < 3; a++)
+                    if (all[a].n && strncmp(key, all[a].at, all[a].n) == 0 && strcmp(key + all[a].n, ends[k]) == 0)
+                        return true;
+            }
+        } while (qz_list_next(&others, &p));
+    }
+    return false;
+}
+static qz_status note_unread(reader *r, const json_t *row) {
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)row, key, v) {
+        if (known_key(key) || (r->c->unread && strstr(r->c->unread, key))) continue;
+        r->c->unread = qz_arena_printf(r->c->arena, "%s%s%.60s", r->c->unread ? r->c->unread : "",
+                                       r->c->unread ? ", " : "", key);
+        if (r->c->unread == NULL) return qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);
+        if (strlen(r->c->unread) > 600) break;
     }
     return QZ_OK;
 }
@@ -172,6 +243,14 @@ static qz_status read_parts(const reader *r, const json_t *row, qz_gate_candidat
     return c->task_pass ? QZ_OK : qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);
 }
 
+/* The artifact where the report lies: release names paths from the folder that it ran in. NULL: not there either. */
+static const char *beside(const reader *r, const char *where) {
+    const char *slash = strrchr(r->file, '/');
+    if (slash == NULL) return NULL;
+    const char *path = qz_arena_printf(r->c->arena, "%.*s/%s", (int)(slash - r->file), r->file, qz_path_base(where));
+    return path && qz_path_exists(path) ? path : NULL;
+}
+
 /* What an artifact is called in reports of several verbs: the end of its path. */
 static qz_status name_of(reader *r, const json_t *row, size_t i, const char **name, const char **path) {
     static const char *const keys[] = {"name", "artifact", "candidate", "format", "model"};
@@ -187,7 +266,11 @@ static qz_status name_of(reader *r, const json_t *row, size_t i, const char **na
                        "candidate without a name: file '%s', number %zu: expected 'name' or 'artifact'", r->file, i);
     QZ_TRY(qz_json_str(row, "path", r->file, &where, r->err));
     if (where == NULL) where = *name;
-    *path = qz_path_exists(where) ? qz_arena_strdup(r->c->arena, where) : NULL;
+    for (const char *c = *name; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return qz_fail(r->err, QZ_EFORMAT, "bad name of candidate %zu: file '%s': expected no control characters",
+                           i, r->file);
+    *path = qz_path_exists(where) ? qz_arena_strdup(r->c->arena, where) : beside(r, where);
     *name = qz_arena_strdup(r->c->arena, json_object_get(row, "artifact") ? qz_path_base(where) : *name);
     return *name ? QZ_OK : qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);
 }
@@ -284,10 +367,14 @@ qz_status qz_gate_candidates_add(qz_gate_candidates *c, const json_t *root, cons
         const json_t *row = json_array_get(rows, i);
         size_t at;
         /* of rows that were paired with the source the one without a pair is the source */
+        if (json_is_array(root) || !json_object_get(root, "schema")) QZ_TRY(note_unread(&r, row));
         QZ_TRY(read_row(&r, row, i, paired && !json_object_get(row, "mcnemar_p") && !json_object_get(row, "kl_p99"),
                         &at));
         if (c->at[at].baseline && c->at[at].v[QZ_GATE_PPL].present) ppl = c->at[at].v[QZ_GATE_PPL].value;
     }
+    if (json_array_size(rows) == 0 && c->n == 0 && !json_object_get(root, "token_hash") &&
+        !json_object_get(root, "machine"))
+        return qz_fail(err, QZ_EUSAGE, "no candidates: file '%s' has an empty list", name);
     for (size_t i = 0; i < c->n; i++) against(&c->at[i], ppl);
     return QZ_OK;
 }

@@ -74,6 +74,7 @@ typedef struct {
 typedef struct {
     qz_gate_candidate *at; size_t n, room;
     const char *protocol, *token_hash, *machine; /* of the files that told; NULL: none did */
+    const char *unread;                          /* keys of tables that no metric is, with commas; NULL: none */
     const char *named_by;                        /* the file that told them first */
     qz_arena *arena;
 } qz_gate_candidates;

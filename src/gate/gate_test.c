@@ -135,6 +135,23 @@ static void caution_levels(void **state) {
     assert_int_equal(x[5][1].verdict, QZ_GATE_FAIL);
 }
 
+/* n of a row stands behind its shares, under the names that tables use; keys that no metric is are named. */
+static void table_samples(void **state) {
+    (void)state;
+    static const char *const keys[] = {"n", "samples", "n_tasks", "count", "tasks"};
+    qz_gate_rules r = rules_of("{\"min_accuracy\":0.90}");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char text[128];
+        qz_gate_candidates c = {.arena = &arena};
+        qz_gate_result x;
+        (void)snprintf(text, sizeof text, "[{\"name\":\"a\",\"accuracy\":0.91,\"%s\":100,\"vibes\":7}]", keys[i]);
+        add(&c, text, "t.json");
+        assert_false(qz_gate_judge(&r, &c.at[0], &x));
+        assert_int_equal(x.verdict, QZ_GATE_OPEN);
+        assert_string_equal(c.unread, "vibes");
+    }
+}
+
 /* Rows of several reports are one candidate; the source's row is not judged; kinds by name. */
 static void reports(void **state) {
     (void)state;
@@ -181,7 +198,9 @@ static void bad_rules(void **state) {
                {"{\"confidence\":1,\"max_kl\":1}", "bad confidence"},
                {"{\"limit\":1}", "unknown key 'limit'"},
                {"{\"rules\":[{\"metric\":\"kl:json\",\"max\":1}]}", "behind accuracy only"},
-               {"{\"rules\":[5]}", "expected an object"}};
+               {"{\"rules\":[5]}", "expected an object"},
+        {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"note\":5}]}", "levels out of order"},
+        {"{\"rules\":[{\"metric\":\"kl\",\"max\":1,\"unless\":\"ppl\"}]}", "metric without a rule"}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         qz_gate_rules r;
         err = (qz_error){0};
@@ -194,6 +213,13 @@ static void bad_rules(void **state) {
 static void bad_tables(void **state) {
     (void)state;
     bad_candidates(NULL, "{\"x\":1}", "no candidates");
+    bad_candidates(NULL, "[]", "empty list");
+    bad_candidates(NULL, "[{\"name\":\"a\",\"kl\":-1}]", "expected 0 to");
+    bad_candidates(NULL, "[{\"name\":\"a\",\"memory_gb\":-4}]", "expected 0 to");
+    bad_candidates(NULL, "[{\"name\":\"a\",\"kl\":0.02,\"kl_low\":0.001,\"kl_high\":0.002}]",
+                   "inside its own interval");
+    bad_candidates(NULL, "[{\"name\":\"a\\u001b[31m\\napproved\",\"kl\":0.02}]", "control characters");
+    bad_candidates(NULL, "[{\"name\":\"a\",\"accuracy\":0.91,\"n\":-5}]", "1 and more samples");
     bad_candidates(NULL, "[5]", "expected an object");
     bad_candidates(NULL, "[{\"kl\":1}]", "without a name");
     bad_candidates(NULL, "[{\"name\":\"a\",\"accuracy\":93}]", "share from 0 to 1");
@@ -287,9 +313,9 @@ static int release(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table_of_source_b), cmocka_unit_test(insufficient_data),
-                                       cmocka_unit_test(intervals),         cmocka_unit_test(caution_levels),
-                                       cmocka_unit_test(reports),           cmocka_unit_test(bad_rules),
-                                       cmocka_unit_test(sequences),         cmocka_unit_test(bad_tables)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(table_of_source_b), cmocka_unit_test(insufficient_data), cmocka_unit_test(intervals),
+        cmocka_unit_test(caution_levels),    cmocka_unit_test(reports),           cmocka_unit_test(table_samples),
+        cmocka_unit_test(bad_rules),         cmocka_unit_test(sequences),         cmocka_unit_test(bad_tables)};
     return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -130,6 +130,14 @@ static qz_status one_rule(reader *r, const json_t *o, double confidence) {
     if (isnan(rule.limit))
         return qz_fail(r->err, QZ_EUSAGE, "rule without a limit: file '%s', rule '%s': expected '%s'", r->path, metric,
                        metrics[rule.metric].high ? "min" : "max");
+    /* a note before a warning before the limit, as "better" goes */
+    const double sign = metrics[rule.metric].high ? -1 : 1;
+    if (sign * rule.note > sign * rule.warn || sign * rule.warn > sign * rule.limit ||
+        sign * rule.note > sign * rule.limit)
+        return qz_fail(r->err, QZ_EUSAGE,
+                       "levels out of order: file '%s', rule '%s': expected note, warn and the limit one after the "
+                       "other",
+                       r->path, metric);
     QZ_TRY(confidence_of(r, o, &rule.confidence));
     QZ_TRY(qz_json_str(o, "unless", r->path, &unless, r->err));
     QZ_TRY(qz_json_bool(o, "optional", r->path, &rule.optional, r->err));
@@ -178,6 +186,13 @@ static qz_status read_rules(reader *r, const json_t *root) {
             return qz_fail(r->err, QZ_EFORMAT, "bad 'rules': file '%s': expected a list, found %s", r->path,
                            qz_json_kind(v));
         for (size_t i = 0; i < json_array_size(v); i++) QZ_TRY(one_rule(r, json_array_get(v, i), confidence));
+    }
+    for (size_t i = 0; i < r->out->n; i++) {
+        bool found = !r->out->rule[i].has_unless;
+        for (size_t k = 0; k < r->out->n; k++) found = found || r->out->rule[k].metric == r->out->rule[i].unless;
+        if (!found)
+            return qz_fail(r->err, QZ_EUSAGE, "'unless' names a metric without a rule: file '%s', rule '%s': '%s'",
+                           r->path, r->out->rule[i].label, metrics[r->out->rule[i].unless].name);
     }
     for (size_t i = 0; i < r->out->n; i++) r->out->rule[i].lenient = metrics[r->out->rule[i].metric].key[0] == 0;
     return r->out->n ? QZ_OK

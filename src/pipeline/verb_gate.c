@@ -171,13 +171,27 @@ static qz_status against_lock(const qz_request *r, qz_gate_candidates *c, qz_gat
     json_decref(root);
     return st == QZ_OK ? qz_gate_against_lock(c, &locked, rules, err) : st;
 }
-static qz_status write_lock(qz_run *run, const qz_request *r, const qz_gate_candidates *c, qz_error *err) {
-    qz_str text = {0};
+/* Before anything is measured. */
+static qz_status lock_can_be_written(const qz_request *r, qz_error *err) {
+    char *dir = NULL;
+    if (r->write_lock == NULL) return QZ_OK;
     if (!r->force && qz_path_exists(r->write_lock))
         return qz_fail(err, QZ_EUSAGE, "lock exists: file '%s'; replace it with --force", r->write_lock);
+    const char *slash = strrchr(r->write_lock, '/');
+    if (slash == NULL || slash == r->write_lock) return QZ_OK;
+    qz_str s = {0};
+    qz_str_append(&s, r->write_lock, (size_t)(slash - r->write_lock));
+    dir = s.ptr;
+    const qz_status st =
+        dir && qz_path_is_dir(dir) ? QZ_OK : qz_fail(err, QZ_EIO, "no folder for the lock: '%s'", r->write_lock);
+    qz_str_release(&s);
+    return st;
+}
+static qz_status write_lock(qz_run *run, const qz_request *r, const qz_gate_candidates *c, qz_error *err) {
+    qz_str text = {0};
     qz_status st = qz_gate_lock_text(c, &text, err);
     if (st == QZ_OK) st = qz_write_file(r->write_lock, text.ptr, text.len, err);
-    if (st == QZ_OK) qz_info(run, "locked in %s", r->write_lock);
+    if (st == QZ_OK) qz_info(run, "locked in %s, whatever the rules said of it", r->write_lock);
     qz_str_release(&text);
     return st;
 }
@@ -201,7 +215,8 @@ qz_status qz_run_gate_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_gate_candidates c = {.arena = &a};
     qz_gate_view v = {.rules = &rules, .candidates = &c, .locked = r->lock};
     qz_str out = {0};
-    qz_status st = qz_gate_rules_load(r->rules, &a, &rules, err);
+    qz_status st = lock_can_be_written(r, err);
+    if (st == QZ_OK) st = qz_gate_rules_load(r->rules, &a, &rules, err);
     if (r->lock && !r->rules) rules.n = 0; /* drift alone; qz_gate_against_lock adds its rules */
     if (st == QZ_OK) st = gather(run, r, &rules, &c, err);
     if (st == QZ_OK && r->lock) st = against_lock(r, &c, &rules, err);

@@ -84,6 +84,9 @@ static void facts(const qz_gate_view *v, qz_str *out) {
                       exact == 1 ? "" : "s");
     if (!v->tasks)
         qz_fit_line(out, "GATE-NOTASK: no task metric: perplexity alone does not pass a release (--tasks FILE)", 2);
+    if (v->candidates->unread)
+        qz_fit_printf(out, 2, "not judged, no metric has these names: %s (quantz gate --metrics)",
+                      v->candidates->unread);
     if (v->locked) qz_fit_printf(out, 2, "locked build: %s", v->locked);
     if (v->rules->sha_hex[0]) qz_fit_printf(out, 2, "rules: %s, sha256 %s", v->rules->path, v->rules->sha_hex);
     else if (!v->locked)
@@ -140,6 +143,7 @@ static void fields(const qz_gate_view *v, qz_json_writer *w) {
     qz_jw_text(w, "protocol", v->candidates->protocol);
     qz_jw_text(w, "token_hash", v->candidates->token_hash);
     qz_jw_bool(w, "gate_notask", !v->tasks);
+    if (v->candidates->unread) qz_jw_text(w, "unread_keys", v->candidates->unread);
     qz_jw_open(w, "approved", '[');
     for (size_t c = 0; c < v->candidates->n; c++)
         if (!v->candidates->at[c].baseline && v->approved[c]) qz_jw_text(w, NULL, v->candidates->at[c].name);
