@@ -89,6 +89,8 @@ typedef struct {
 static inline size_t qz_item_place(const qz_artifact_item *it) {
     return it->expert * (it->halves ? it->halves : 1) + it->half;
 }
+/* Of what predicts tokens beyond the next: written, but in no count of the model's weights. */
+static inline bool qz_item_is_head(const qz_artifact_item *it) { return it->head || (it->raw && !it->rule); }
 static inline size_t qz_item_places(const qz_artifact_item *it) {
     return (it->experts ? it->experts : 1) * (it->halves ? it->halves : 1);
 }
@@ -108,7 +110,8 @@ typedef struct {
     qz_artifact_file *files; size_t n_files;
     uint64_t total_bytes;             /* all files, exact; the manifest comes on top */
     uint64_t weight_bytes;            /* tensor data alone */
-    double bits_per_weight;           /* weight_bytes over all weights of the model */
+    uint64_t head_bytes;              /* of it, of what predicts tokens beyond the next: no part of the model */
+    double bits_per_weight;           /* the rest of weight_bytes over all weights of the model */
     const char **notes; size_t n_notes; /* fallbacks and what the container cannot say, one line each */
     size_t head_layers;               /* GGUF: layers behind the last that predict more tokens */
     size_t n_carried;                 /* GGUF: keys of a GGUF source that stay as they are */

@@ -129,7 +129,7 @@ static qz_status add_heads(qz_artifact_plan *p, qz_arena *arena, qz_error *err) 
         p->items[p->n_items++] = (qz_artifact_item){
             .raw = t, .name = t->name, .out_name = t->name, .type = type, .rows = rows, .cols = (size_t)t->elems / rows,
             .n_dims = t->n_dims, .layer = -1, .linear = -1, .bytes = t->bytes,
-            .note = "it predicts tokens beyond the next (MTP): carried as it is" };
+            .note = "it predicts tokens beyond the next (MTP): carried as it is, not counted" };
         n++;
     }
     if (n + dropped) qz_leftovers_names(m, QZ_LEFT_MTP, &names);

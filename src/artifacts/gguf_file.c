@@ -155,7 +155,13 @@ static qz_status note_heads(const qz_model *m, const qz_gguf_heads *h, qz_artifa
                       : h->why         ? h->why
                       : h->layers      ? "no name for them there"
                                        : "llama.cpp has no place for them in this architecture";
+    const uint64_t announced = m->config.mtp_layers;
     if (all == 0) return QZ_OK;
+    if (h->layers && announced && announced != h->layers)
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "config.json announces %llu blocks that predict tokens beyond the next (MTP), stored %s "
+                            "%zu: nextn_predict_layers is %zu",
+                            (unsigned long long)announced, h->layers == 1 ? "is" : "are", h->layers, h->layers));
     if (h->layers)
         QZ_TRY(qz_plan_note(out, arena, err,
                             "%zu tensor%s that predict%s tokens beyond the next (MTP) written as %zu block%s behind "

@@ -15,13 +15,13 @@
 
 /* Beside the parts of a block: as a layer behind the last has it, as a module "mtp" does, as GGUF does. */
 static const struct { const char *layer, *module, *gguf; bool norm; } rows[] = {
-    {"eh_proj", "fc", "nextn.eh_proj", false},
+    {"eh_proj", "fc", "nextn.eh_proj", false}, /* the first NEEDED: llama.cpp asks for them */
     {"enorm", "pre_fc_norm_embedding", "nextn.enorm", true},
     {"hnorm", "pre_fc_norm_hidden", "nextn.hnorm", true},
     {"shared_head.norm", "norm", "nextn.shared_head_norm", true},
     {"shared_head.head", NULL, "nextn.shared_head_head", false},
     {"embed_tokens", NULL, "nextn.embed_tokens", false}};
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof *rows, NEEDED = 3 };
 
 typedef struct { size_t layer; const char *inner; bool module; } place; /* module: beside its layers */
 
@@ -121,6 +121,13 @@ static qz_status add_all(finder *f, qz_error *err) {
     return QZ_OK;
 }
 
+/* A module "mtp", not layers behind the last. */
+static bool module_heads(const qz_model *m) {
+    for (size_t i = 0; i < m->n_left; i++)
+        if (m->left[i].kind == QZ_LEFT_MTP && !qz_gguf_of(m) && qz_str_starts(m->left[i].name, "mtp.")) return true;
+    return false;
+}
+
 /* Layers, and room for views. */
 static void count(const qz_model *m, size_t *layers, size_t *views) {
     place p;
@@ -134,6 +141,22 @@ static void count(const qz_model *m, size_t *layers, size_t *views) {
     }
 }
 
+/* What joins the last state with the token: a block without it is none. A module's stands once, for all its blocks. */
+static qz_status need_rows(const finder *f, size_t layers, bool module, qz_error *err) {
+    const size_t first = (size_t)f->m->config.layers;
+    for (size_t l = first; l < (module ? first + 1 : layers); l++)
+        for (size_t k = 0; k < NEEDED; k++) {
+            char name[64];
+            size_t i = 0;
+            (void)snprintf(name, sizeof name, "blk.%zu.%s.weight", l, rows[k].gguf);
+            while (i < f->out->n_rows && strcmp(f->out->rows[i].out_name, name) != 0) i++;
+            if (i < f->out->n_rows) continue;
+            return qz_fail(err, QZ_EFORMAT, "missing tensor: file '%s', block %zu has no '%s.weight'", f->m->path, l,
+                           f->g ? rows[k].gguf : module ? rows[k].module : rows[k].layer);
+        }
+    return QZ_OK;
+}
+
 static qz_status bind(finder *f, size_t layers, size_t views, qz_error *err) {
     qz_model *of = f->of;
     QZ_TRY(configure(f->m, layers, &of->config, err));
@@ -143,6 +166,7 @@ static qz_status bind(finder *f, size_t layers, size_t views, qz_error *err) {
     if (of->tensors == NULL || of->blocks == NULL || f->out->rows == NULL)
         return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", f->m->path);
     QZ_TRY(add_all(f, err));
+    QZ_TRY(need_rows(f, layers, module_heads(f->m), err));
     QZ_TRY(qz_model_bind_blocks(of, (size_t)f->m->config.layers, err));
     f->out->left += of->n_left;
     f->out->layers = layers - (size_t)f->m->config.layers;

@@ -139,14 +139,15 @@ qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, cons
 }
 
 void qz_plan_totals(qz_artifact_plan *p) {
-    p->weight_bytes = p->total_bytes = 0;
+    p->weight_bytes = p->head_bytes = p->total_bytes = 0;
     uint64_t weights = 0;
     for (size_t i = 0; i < p->n_items; i++) {
         p->weight_bytes += p->items[i].bytes;
-        if (p->items[i].source || p->items[i].raw) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
+        if (qz_item_is_head(&p->items[i])) p->head_bytes += p->items[i].bytes;
+        else if (p->items[i].source || p->items[i].raw) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
     }
     for (size_t i = 0; i < p->n_files; i++) p->total_bytes += p->files[i].bytes;
-    p->bits_per_weight = weights ? 8.0 * (double)p->weight_bytes / (double)weights : 0;
+    p->bits_per_weight = weights ? 8.0 * (double)(p->weight_bytes - p->head_bytes) / (double)weights : 0;
 }
 
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec,

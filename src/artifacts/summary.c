@@ -30,9 +30,9 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
                         .why = it->note ? it->note : it->rule->why };
         return;
     }
-    if (it->raw || it->head) {
+    if (qz_item_is_head(it)) {
         *k = (qz_kept){ .what = "prediction heads", .one = "prediction head", .type = qz_item_type_name(it),
-                        .why = it->note ? it->note : "they predict tokens beyond the next (MTP)" };
+                        .why = it->note ? it->note : "they predict tokens beyond the next (MTP), not counted" };
         return;
     }
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
@@ -74,8 +74,8 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
         const qz_artifact_item *it = &p->items[i];
         const uint64_t n = (uint64_t)it->rows * it->cols;
         if (!it->source && !it->raw) continue; /* rotary factors: no weights */
-        s->weights += n;
-        if (coded(it)) {
+        if (!qz_item_is_head(it)) s->weights += n;
+        if (coded(it) && !qz_item_is_head(it)) {
             s->coded += n;
             bytes += it->bytes;
             continue;

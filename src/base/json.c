@@ -5,6 +5,7 @@
 #include "base/plain.h"
 #include "base/size.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 qz_status qz_json_parse(const char *text, size_t len, const char *name, json_t **out, qz_error *err) {
@@ -52,8 +53,12 @@ const char *qz_json_kind(const json_t *v) {
     return "?";
 }
 static qz_status wrong(const char *name, const char *key, const char *expected, const json_t *v, qz_error *err) {
+    char found[40];
+    if (json_is_integer(v)) (void)snprintf(found, sizeof found, "%lld", (long long)json_integer_value(v));
+    else if (json_is_real(v)) (void)snprintf(found, sizeof found, "%.9g", json_real_value(v));
+    else (void)snprintf(found, sizeof found, "%s", qz_json_kind(v));
     return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %s, found %s", name, key, expected,
-                   qz_json_kind(v));
+                   found);
 }
 
 qz_status qz_json_u64(const json_t *o, const char *key, const char *name, uint64_t *out, qz_error *err) {

@@ -302,7 +302,7 @@ static const struct { const char *family, *find, *put, *words[3]; } by_keys[] = 
     {"deepseek_v3", "\"beta_fast\": 32", "\"beta_fast\": -32",
      {"rotary scaling out of range", "key 'beta_fast'", "found -32"}},
     {"deepseek_v3", "\"num_nextn_predict_layers\": 0", "\"num_nextn_predict_layers\": -1",
-     {"wrong", "'num_nextn_predict_layers'", "a non-negative integer"}},
+     {"wrong", "'num_nextn_predict_layers'", "a non-negative integer, found -1"}},
     {"deepseek_v3", "\"topk_group\": 2", "\"topk_group\": 4", {"groups of experts", "found 3, of which 4", "kept"}},
     {"mistral4", "\"n_routed_experts\": 4", "\"n_routed_experts\": 5",
      {"wrong shape", "mlp.experts.", "(n_routed_experts first)"}},

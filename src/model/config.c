@@ -503,9 +503,9 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_scales(root, name, f, c, err));
     QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(qz_config_experts(root, name, f, c, err));
-    uint64_t heads = 0; /* by their tensors; a number that is none is an error all the same */
-    if (f->mtp) QZ_TRY(qz_json_u64(root, "num_nextn_predict_layers", name, &heads, err));
-    if (f->mtp) QZ_TRY(qz_json_u64(root, "mtp_num_hidden_layers", name, &heads, err));
+    /* bound by their tensors; the number is only compared with them */
+    if (f->mtp) QZ_TRY(qz_json_u64(root, "num_nextn_predict_layers", name, &c->mtp_layers, err));
+    if (f->mtp) QZ_TRY(qz_json_u64(root, "mtp_num_hidden_layers", name, &c->mtp_layers, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     if (f->local_plain && c->rope.local_theta == 0) c->rope.local_theta = c->rope.theta;
     QZ_TRY(qz_config_latent(root, name, f, c, err));

@@ -120,6 +120,7 @@ typedef struct {
     bool norm_mean, norm_bias;        /* LayerNorm: less the mean; with a bias beside the gains */
     bool head_bias;                   /* of the output matrix */
     bool qk_norm_whole;               /* one norm over all heads of q, one over those of k */
+    uint64_t mtp_layers;              /* that predict more tokens, as announced; 0: none, or not said */
     uint64_t position_rows;           /* of the table of learned positions; 0: none */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,

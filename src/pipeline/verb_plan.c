@@ -30,7 +30,8 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
     memset(v->operand.source.sha_hex, '0', 64);
     qz_status st = qz_produce_plan(run, &v->operand.source, &imp, &o, &arena, &plan, err);
     if (st == QZ_OK)
-        row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->operand.source.tokenizer != NULL};
+        row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes - plan.head_bytes,
+                                      v->operand.source.tokenizer != NULL};
     qz_arena_release(&arena);
     return st;
 }

@@ -183,7 +183,7 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     qz_artifact_context ctx = {.has_imatrix = imatrix, .source_dir = source_dir, .name = s->name};
     QZ_TRY(qz_model_from_config(&s->config, s->name, &m, err));
     qz_status st = qz_artifact_plan_make(run, m, &spec, &ctx, &arena, &p, err);
-    if (st == QZ_OK) *out = (qz_level_files){true, p.total_bytes, p.weight_bytes, false};
+    if (st == QZ_OK) *out = (qz_level_files){true, p.total_bytes, p.weight_bytes - p.head_bytes, false};
     qz_model_free(m);
     qz_arena_release(&arena);
     return st;

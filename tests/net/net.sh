@@ -91,7 +91,7 @@ set_zoo() {
     art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   # families of issue 20; what a scheme cannot do for one is a refused line
-  for m in gpt_oss glm4_moe phimoe llama4 deepseek_v3 mistral4 ministral3 olmo2 olmo3 cohere2 opt qwen3_5 qwen3_5_moe qwen3_next gemma4 gemma4-moe; do
+  for m in gpt_oss glm4_moe phimoe llama4 deepseek_v3 mistral4 ministral3 olmo2 olmo3 cohere2 opt qwen3_5 qwen3_5_moe qwen3_next gemma4 gemma4-moe qwen2_moe deepseek_v2; do
     [ -d tests/golden/zoo/$m ] || continue
     for c in gguf:BF16 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:nvfp4a16 modelopt:mxfp4 fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
     for v in original quantized; do art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done

@@ -7,4 +7,10 @@ for f in qwen3_5_moe deepseek_v3; do $Q quantize tests/golden/mtp/$f --to gguf:Q
 $Q quantize tests/golden/mtp/qwen3_next --to gguf:Q8_0 --no-mtp -o "$W/n.gguf" 2>&1 | grep -E 'warning.*MTP'
 $Q quantize tests/golden/mtp/qwen3_next --to gguf:Q8_0 --tensor-type 'nextn=q8_0' -o "$W/t.gguf" 2>&1 | grep -E 'warning.*MTP'
 $Q verify "$W/t.gguf" | head -3
+# no part of the model: in no count; a block without what joins it is left out; a number that is not that of the blocks
+$Q plan tests/golden/mtp/glm4_moe --exact --formats Q8_0,fp8:tensor | grep -E '^(this|fp8|gguf)'
+cp -rL tests/golden/mtp/glm4_moe "$W/m"; sed -i 's/"num_nextn_predict_layers": 1/"num_nextn_predict_layers": 2/' "$W/m/config.json"
+$Q quantize "$W/m" --to gguf:Q8_0 -o "$W/two.gguf" 2>&1 | grep -E 'warning.*MTP'
+sed -i 's/eh_proj/eh_prox/' "$W/m/model-00002-of-00002.safetensors" "$W/m/model.safetensors.index.json"
+$Q quantize "$W/m" --to gguf:Q8_0 -o "$W/none.gguf" 2>&1 | grep -E 'warning.*MTP'; $Q inspect "$W/none.gguf" | grep -c nextn
 cp $F "$W/b.gguf"; $Q gguf set "$W/b.gguf" glm4moe.nextn_predict_layers=3
