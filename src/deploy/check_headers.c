@@ -71,6 +71,7 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
         quantized == 0)
         qz_check_add(&j->f, "CHK-STRAY", "", "config.json announces %s, and none of %zu tensors is quantized",
                      qz_deploy_get(j->spec.kind)->title, tensors);
+    qz_deploy_spec_scales(&d, &j->spec);
     st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_check_add(&j->f, "CHK-SCAN", "",
                  "%s: %zu tensors read by their headers and float scales; their codes were not decoded",

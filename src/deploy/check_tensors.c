@@ -196,6 +196,7 @@ static bool readable(const qz_check_job *j) {
 static qz_status fused_scales(qz_check_job *j, qz_error *err) {
     qz_st_dir d = {0};
     qz_status st = qz_st_dir_open(&d, j->path, err);
+    if (st == QZ_OK) qz_deploy_spec_scales(&d, &j->spec);
     if (st == QZ_OK) st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_st_dir_release(&d);
     return st;

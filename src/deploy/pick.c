@@ -642,6 +642,9 @@ static qz_status try_other(const picking *was, const char *level, qz_runtime eng
     if (kv) q.kv = kv;
     const qz_status st = answer(&j);
     *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL;
+    /* nobody is sent from what is refused to what is unknown */
+    const qz_deploy kind = *taken && o.level < QZ_LEVEL_COUNT ? qz_deploy_of_level(j.chosen) : stored_kind(&j);
+    if (*taken && engine != QZ_RUNTIME_NONE) *taken = qz_loads_get(kind, engine) != NULL;
     if (st == QZ_EMEMORY) return qz_fail(was->err, st, "%s", why.text);
     if (*taken) *was->out = o;
     return QZ_OK;

@@ -118,11 +118,13 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
     const qz_loads *l = qz_loads_get(spec->kind, t->engine);
     if (l && l->how == QZ_REFUSES) return other_kind(s, t, buf);
     setting best = {.cost = 1000};
-    for (unsigned change = 0; change < 8; change++) {
+    for (unsigned change = 0; change < 16; change++) {
         setting x = {.spec = *spec, .tp = tp};
         if (change & 1u && spec->sym) continue;
         if (change & 2u && !spec->act_order) continue;
         if (change & 4u && (spec->bits == 4 || spec->kind == QZ_DEPLOY_GGUF)) continue;
+        if (change & 8u && !*spec->inputs) continue;
+        if (change & 8u) x.spec.inputs[0] = 0, x.cost += 2;
         if (change & 1u) x.spec.sym = true, x.cost += 2;
         if (change & 2u) x.spec.act_order = false, x.cost += 2;
         if (change & 4u) x.spec.bits = 4, x.cost += 8;
@@ -143,6 +145,7 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
 #define PART(...) \
     n += (size_t)snprintf(buf + n, 128 - n, "%s", n ? ", " : ""), n += (size_t)snprintf(buf + n, 128 - n, __VA_ARGS__)
     if (best.spec.bits != spec->bits) PART("%u bits", best.spec.bits);
+    if (*best.spec.inputs != *spec->inputs) PART("inputs in 16 bits");
     if (best.spec.sym != spec->sym) PART("symmetric");
     if (best.spec.act_order != spec->act_order) PART("no act_order");
     if (best.spec.group_size != spec->group_size) PART("group_size %ld", best.spec.group_size);

@@ -97,6 +97,8 @@ typedef struct {
     char stray_key[40];     /* first key of a scheme that strict readers refuse, "" = none */
     char kv_scheme[24];     /* strategy of kv_cache_scheme, "" = none; "unsupported" when no engine reads it */
     bool transforms, sparse;
+    char inputs[8];         /* compressed-tensors integers: "int8", "fp8" that inputs are rounded to; "" = none */
+    bool plain_scales;      /* method fp8, scales named weight_scale; false: weight_scale_inv, or not known */
     const char *dtype;      /* activations, NULL = the model's */
 } qz_deploy_spec;
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out);
@@ -108,6 +110,8 @@ qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_sp
 qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spec *out, qz_error *err);
 /* Type of the KV cache that the artifact has scales for: "fp8"; NULL: none that engines read. */
 const char *qz_deploy_cache(const qz_deploy_spec *s);
+/* Sets plain_scales from the headers of the folder. */
+void qz_deploy_spec_scales(const qz_st_dir *d, qz_deploy_spec *spec);
 /* "gptq, 4 bits, group 128, symmetric" */
 const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]);
 

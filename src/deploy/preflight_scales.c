@@ -57,6 +57,14 @@ static qz_status note(qz_deploy_shape *shape, const qz_fused_scale *x, qz_arena 
     return QZ_OK;
 }
 
+void qz_deploy_spec_scales(const qz_st_dir *d, qz_deploy_spec *spec) {
+    static const char name[] = ".weight_scale";
+    if (spec->kind != QZ_DEPLOY_FP8 || strcmp(spec->method, "fp8") != 0) return;
+    for (size_t f = 0; f < d->n_files; f++)
+        for (size_t k = 0; k < d->files[f].n && !spec->plain_scales; k++)
+            spec->plain_scales = qz_str_ends(d->files[f].tensors[k].name, name);
+}
+
 qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_shape *shape, qz_error *err) {
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t k = 0; k < d->files[f].n; k++) {

@@ -1,5 +1,6 @@
 /* Shapes of the linears for the pre-flight, and the deployed scheme out of configs. */
 #include "artifacts/folder.h"
+#include "artifacts/schemes.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -203,6 +204,10 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
         out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
     if (s->kv)
         (void)snprintf(out->kv_scheme, sizeof out->kv_scheme, s->kv == QZ_KV_SCALES_HEAD ? "attn_head" : "tensor");
+    if (out->kind == QZ_DEPLOY_CT_INT && s->inputs.bits)
+        (void)snprintf(out->inputs, sizeof out->inputs, s->inputs.element == QZ_ELEMENT_INT ? "int%u" : "fp%u",
+                       s->inputs.bits % 100);
+    out->plain_scales = out->kind == QZ_DEPLOY_FP8 && s->scheme == QZ_SCHEME_FP8;
     out->act_order = s->act_order;
     out->lm_head = s->lm_head;
     out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;
@@ -303,7 +308,12 @@ static void spec_ct(const json_t *q, qz_deploy_spec *o) {
         o->kind = strategy && strcmp(strategy, "block") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_FP8;
     else if (json_is_object(in) && o->bits == 8) o->kind = QZ_DEPLOY_CT_W8A8;
     else if (o->bits) {
+        const json_t *to = json_object_get(in, "num_bits");
+        const char *element = json_string_value(json_object_get(in, "type"));
         o->kind = QZ_DEPLOY_CT_INT;
+        if (json_is_object(in)) /* the library's defaults are int, 8 */
+            (void)snprintf(o->inputs, sizeof o->inputs, "%s%d", element && strcmp(element, "float") == 0 ? "fp" : "int",
+                           json_is_integer(to) ? (int)(json_integer_value(to) % 100) : 8);
         o->group_size = json_is_integer(g) && json_integer_value(g) > 0 && json_integer_value(g) <= 1 << 20
                             ? (long)json_integer_value(g)
                             : -1;

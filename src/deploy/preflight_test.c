@@ -40,6 +40,8 @@ typedef struct {
 } row;
 #define AWQ128 {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true}
 #define GPTQ128 .kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .sym = true, .zero_point = true
+#define CARD(e, of) {.engine = QZ_RUNTIME_##e, .tp = 1, .cc = (of)}
+#define INPUTS(g, to) {.kind = QZ_DEPLOY_CT_INT, .bits = 4, .group_size = (g), .sym = true, .inputs = to}
 #define CT128 .kind = QZ_DEPLOY_CT_INT, .bits = 4, .group_size = 128, .sym = true, .zero_point = true
 #define ON(e, n) {.engine = QZ_RUNTIME_##e, .tp = n}
 
@@ -174,6 +176,20 @@ static const row rows[] = {
     {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_VLLM, .lora = true},
      QZ_FINDING_ERROR},
     /* K-30: LoRA on AWQ is served */
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "fp8"), CARD(VLLM, 80), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "fp8"), CARD(VLLM, 89), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "fp8"), CARD(VLLM, 100), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", true, &llama8b, INPUTS(128, "fp8"), CARD(VLLM, 90), 0},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "fp8"), CARD(VLLM, 0), QZ_FINDING_WARN},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(64, "fp8"), CARD(VLLM, 90), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "int8"), CARD(VLLM, 80), QZ_FINDING_WARN},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "int8"), CARD(SGLANG, 90), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "fp8"), CARD(SGLANG, 90), QZ_FINDING_ERROR},
+    {"PRE-INPUTS", true, &llama8b, INPUTS(128, ""), CARD(SGLANG, 90), 0},
+    {"PRE-INPUTS", false, &llama8b, INPUTS(128, "int8"), CARD(TGI, 90), QZ_FINDING_WARN},
+    {"PRE-SCALE-NAME", false, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8, .plain_scales = true}, ON(TRANSFORMERS, 1),
+     QZ_FINDING_WARN},
+    {"PRE-SCALE-NAME", true, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, ON(TRANSFORMERS, 1), 0},
     {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .lora = true}, 0},
 };
 
@@ -526,6 +542,9 @@ static void specs_of_schemes(void **state) {
     assert_int_equal(d.kind, QZ_DEPLOY_AWQ);
     assert_int_equal(d.group_size, 64);
     assert_false(d.sym);
+    assert_int_equal(qz_scheme_parse("ct:w4afp8", &s, &err), QZ_OK);
+    qz_deploy_spec_scheme(&s, &d);
+    assert_string_equal(d.inputs, "fp8");
     assert_int_equal(qz_scheme_parse("Q4_K_M", &s, &err), QZ_OK);
     qz_deploy_spec_scheme(&s, &d);
     assert_int_equal(d.kind, QZ_DEPLOY_GGUF);

@@ -135,6 +135,22 @@ static void test_ASYM_BITS(const rule_check *j, const rule *r) {
     if (!j->spec->sym && j->spec->bits != r->a && j->spec->bits == 8 && j->t->cc && j->t->cc < r->b)
         REPORT(j, r, "sym", "asymmetric %u-bit weights", j->spec->bits);
 }
+/* list: the inputs meant. a: the one capability whose kernel takes them; 0: it is the same on all. */
+static void test_INPUTS(const rule_check *j, const rule *r) {
+    if (!in_names(r->list, j->spec->inputs)) return;
+    const unsigned cc = j->t->cc;
+    if (r->a == 0) REPORT(j, r, "input_activations", "%s inputs of %u-bit weights", j->spec->inputs, j->spec->bits);
+    else if (cc && cc != r->a)
+        REPORT(j, r, "input_activations", "%s inputs of %u-bit weights on compute capability %u.%u", j->spec->inputs,
+               j->spec->bits, cc / 10, cc % 10);
+    else if (cc == 0)
+        report(j, r, QZ_FINDING_WARN, "input_activations", "%s inputs of %u-bit weights", j->spec->inputs,
+               j->spec->bits);
+}
+static void test_PLAIN_SCALES(const rule_check *j, const rule *r) {
+    if (j->spec->plain_scales)
+        REPORT(j, r, "weight_scale", "scales are named weight_scale; %s reads weight_scale_inv", where(j));
+}
 static void test_ACT_ORDER(const rule_check *j, const rule *r) {
     if (j->spec->act_order && j->spec->group_size > 0)
         REPORT(j, r, "desc_act", "act-order with groups of %ld", j->spec->group_size);
@@ -240,6 +256,19 @@ static void test_TILE2(const rule_check *j, const rule *r) { /* either orientati
         uint64_t n = rows_per_gpu(j, l), k = l->shard == QZ_SHARD_ROW ? l->cols / j->tp : l->cols;
         if ((n % r->a || k % r->b) && (n % r->b || k % r->a)) REPORT(j, r, l->name,
             "[%llu, %llu] on each GPU does not fill Marlin's tiles", ull(n), ull(k));
+    }
+}
+/* What that kernel asks of the weights: a bits, symmetric, groups of b, whole tiles of b. */
+static void test_INPUTS_SHAPE(const rule_check *j, const rule *r) {
+    if (!in_names(r->list, j->spec->inputs)) return;
+    if (j->spec->bits != r->a || !j->spec->sym || j->spec->group_size != (long)r->b)
+        REPORT(j, r, "weights", "%u bits, group %ld, %s: expected %llu bits, group %llu, symmetric", j->spec->bits,
+               j->spec->group_size, j->spec->sym ? "symmetric" : "asymmetric", ull(r->a), ull(r->b));
+    EACH_LINEAR(l) {
+        const uint64_t n = rows_per_gpu(j, l), k = l->shard == QZ_SHARD_ROW ? l->cols / j->tp : l->cols;
+        if (n % r->b || k % r->b)
+            REPORT(j, r, l->name, "[%llu, %llu] on each GPU: both must be a multiple of %llu", ull(n), ull(k),
+                   ull(r->b));
     }
 }
 static void test_FP8_BLOCK(const rule_check *j, const rule *r) {

@@ -19,9 +19,13 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_show(&out, err);
     const bool launch = x.topic && strcmp(x.topic, "launch") == 0;
     if (st == QZ_OK && launch && x.launched == 0)
-        st = qz_fail(err, QZ_ECHECK, "no launch line%s%s: '%s': %zu finding%s, first %s",
-                     r->engine ? " for " : "", r->engine ? r->engine : "", r->operands[1], x.refused,
-                     qz_plural(x.refused), x.refusal ? x.refusal : "none: unknown whether it loads");
+        st = x.refused ? qz_fail(err, QZ_ECHECK, "no launch line%s%s: '%s': %zu finding%s, first %s",
+                                 r->engine ? " for " : "", r->engine ? r->engine : "", r->operands[1], x.refused,
+                                 qz_plural(x.refused), x.refusal)
+                       : qz_fail(err, QZ_ECHECK,
+                                 "no launch line%s%s: '%s': whether it loads there is unknown here; try it, or choose "
+                                 "another --engine", r->engine ? " for " : "", r->engine ? r->engine : "",
+                                 r->operands[1]);
     qz_str_release(&out);
     qz_str_release(&x.text);
     qz_str_release(&x.unread);

@@ -33,6 +33,10 @@ static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
         QZ_TRY(qz_check_config(path, &j->arena, &j->root, &j->stored, &j->q.dtype, err));
         j->q.stored = &j->stored;
     }
+    qz_st_dir d = {0};
+    if (kind == QZ_OPERAND_FOLDER && qz_st_dir_open(&d, path, &(qz_error){0}) == QZ_OK)
+        qz_deploy_spec_scales(&d, &j->stored);
+    qz_st_dir_release(&d);
     if (m == NULL && s->released[0] && kind == QZ_OPERAND_FOLDER)
         return qz_operand_weight_files(path, &j->q.weight_bytes, err);
     if (m == NULL) return QZ_OK;
