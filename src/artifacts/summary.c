@@ -113,7 +113,7 @@ void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
     qz_jw_open(&w, NULL, '{');
     qz_jw_count(&w, "weights", s->weights);
     qz_jw_count(&w, "coded", s->coded);
-    qz_jw_bool(&w, "below_90_pct", few(s));
+    if (few(s)) qz_jw_count(&w, "coded_below_pct", 90);
     qz_jw_real(&w, "coded_bits", s->bits);
     qz_jw_real(&w, "bits_per_weight", s->bits_all);
     qz_jw_open(&w, "kept", '[');

@@ -74,8 +74,10 @@ static ratio ratio_of(const bucket *w, const uint32_t *drawn, size_t n) {
 }
 
 /* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). Studentized: plain
- * quantiles of the draws hold 92 % of 60 skewed windows, these 94 to 95 (eval_test). scale LOG: of a positive figure,
+ * quantiles of the draws hold 92 % of 60 skewed windows, these 94 to 95 (eval_test). Of few windows a draw may hardly
+ * spread at all, and its error is no measure then: plain quantiles below STUDENT_FROM. scale LOG: of a positive figure,
  * whose error grows with it. */
+enum { STUDENT_FROM = 12 };
 typedef enum { PLAIN, LOG } scale;
 static void bootstrap(const bucket *w, size_t n, scale on, double *low, double *high) {
     double *t = qz_alloc_array(BOOTSTRAP, sizeof *t);
@@ -91,11 +93,22 @@ static void bootstrap(const bucket *w, size_t n, scale on, double *low, double *
             for (size_t i = 0; i < n; i++) drawn[i] = (uint32_t)qz_rng_below(&rng, n);
             const ratio r = ratio_of(w, drawn, n);
             const bool usable = r.se > 0 && (!log_scale || r.value > 0);
+            if (n < STUDENT_FROM) {
+                t[b] = r.value;
+                continue;
+            }
             t[b] = !usable     ? 0
                    : log_scale ? log(r.value / all.value) / (r.se / r.value)
                                : (r.value - all.value) / r.se;
         }
         qsort(t, BOOTSTRAP, sizeof *t, by_value);
+        if (n < STUDENT_FROM) {
+            *low = quantile(t, BOOTSTRAP, 0.025);
+            *high = quantile(t, BOOTSTRAP, 0.975);
+            qz_free(drawn);
+            qz_free(t);
+            return;
+        }
         const double down = quantile(t, BOOTSTRAP, 0.975) * se, up = quantile(t, BOOTSTRAP, 0.025) * se;
         *low = log_scale ? all.value * exp(-down) : all.value - down;
         *high = log_scale ? all.value * exp(-up) : all.value - up;
