@@ -64,7 +64,7 @@ has '2\.6153846'
 
 say "C-175 to C-177: the gate"
 show "$Q" explain gate
-has "^approved artifacts: \['AWQ-4bit'\]\$"; has 'FP16 .*rejected +memory GB 14'; has 'p95 ms 70'; has 'GPTQ-3bit .*rejected +accuracy 0\.85'
+has "^approved artifacts: \['AWQ-4bit'\]\$"; has 'FP16 .*rejected +memory_gb 14'; has 'p95_ms$'; has 'GPTQ-3bit .*rejected +accuracy 0\.85'
 
 say "C-187: French traffic, English calibration"
 lines() { while read -r t; do for k in 1 2 3 4 5; do echo "{\"text\":\"$t ($k)\"}"; done; done; }
