@@ -74,44 +74,28 @@ static ratio ratio_of(const bucket *w, const uint32_t *drawn, size_t n) {
 }
 
 /* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). Studentized: plain
- * quantiles of the draws hold 92 % of 60 skewed windows, these 94 to 95 (eval_test). Of few windows a draw may hardly
- * spread at all, and its error is no measure then: plain quantiles below STUDENT_FROM. scale LOG: of a positive figure,
- * whose error grows with it. */
+ * quantiles of the draws hold 92 % of 60 skewed windows, these 94 (eval_test). Of few windows a draw may hardly spread at
+ * all, and its error is no measure then: plain quantiles below STUDENT_FROM. */
 enum { STUDENT_FROM = 12 };
-typedef enum { PLAIN, LOG } scale;
-static void bootstrap(const bucket *w, size_t n, scale on, double *low, double *high) {
+static void bootstrap(const bucket *w, size_t n, double *low, double *high) {
     double *t = qz_alloc_array(BOOTSTRAP, sizeof *t);
     uint32_t *drawn = qz_alloc_array(n + 1, sizeof *drawn);
     *low = *high = (double)NAN;
     if (t != NULL && drawn != NULL && n > 1) {
+        const bool student = n >= STUDENT_FROM;
         const ratio all = ratio_of(w, NULL, n);
-        const bool log_scale = on == LOG && all.value > 0;
-        const double se = log_scale ? all.se / all.value : all.se;
         qz_rng rng;
         qz_rng_seed(&rng, 20240);
         for (size_t b = 0; b < BOOTSTRAP; b++) {
             for (size_t i = 0; i < n; i++) drawn[i] = (uint32_t)qz_rng_below(&rng, n);
             const ratio r = ratio_of(w, drawn, n);
-            const bool usable = r.se > 0 && (!log_scale || r.value > 0);
-            if (n < STUDENT_FROM) {
-                t[b] = r.value;
-                continue;
-            }
-            t[b] = !usable     ? 0
-                   : log_scale ? log(r.value / all.value) / (r.se / r.value)
-                               : (r.value - all.value) / r.se;
+            if (student) t[b] = r.se > 0 ? (r.value - all.value) / r.se : 0;
+            else t[b] = r.value;
         }
         qsort(t, BOOTSTRAP, sizeof *t, by_value);
-        if (n < STUDENT_FROM) {
-            *low = quantile(t, BOOTSTRAP, 0.025);
-            *high = quantile(t, BOOTSTRAP, 0.975);
-            qz_free(drawn);
-            qz_free(t);
-            return;
-        }
-        const double down = quantile(t, BOOTSTRAP, 0.975) * se, up = quantile(t, BOOTSTRAP, 0.025) * se;
-        *low = log_scale ? all.value * exp(-down) : all.value - down;
-        *high = log_scale ? all.value * exp(-up) : all.value - up;
+        const double first = quantile(t, BOOTSTRAP, 0.025), last = quantile(t, BOOTSTRAP, 0.975);
+        *low = student ? all.value - last * all.se : first;
+        *high = student ? all.value - first * all.se : last;
     }
     qz_free(drawn);
     qz_free(t);
@@ -144,7 +128,8 @@ static void paired_summary(const by_token *v, bucket *w, double *tmp, qz_score *
     out->delta_ppl_pct = (qz_figure){.value = 100 * (exp(d) - 1), .low = 100 * (exp(d - 1.96 * out->ln_ratio_se) - 1),
                                      .high = 100 * (exp(d + 1.96 * out->ln_ratio_se) - 1), .n = n, .present = true};
     out->kl = (qz_figure){.value = per_window(kl, window, n, w, &nw), .n = n, .present = true};
-    bootstrap(w, nw, LOG, &out->kl.low, &out->kl.high);
+    bootstrap(w, nw, &out->kl.low, &out->kl.high);
+    if (out->kl.low < 0) out->kl.low = 0; /* NaN of one window stays */
     memcpy(tmp, kl, n * sizeof *tmp);
     qsort(tmp, n, sizeof *tmp, by_value);
     out->kl_median = quantile(tmp, n, 0.5);
@@ -164,7 +149,7 @@ void qz_score_summary(const double *nll, const double *source_nll, const double 
         double mean = per_window(nll, window, n, w, &nw), low, high;
         for (size_t i = 0; i < nw; i++) means += w[i].sum / (double)w[i].n;
         out->ppl_of_means = exp(means / (double)nw);
-        bootstrap(w, nw, PLAIN, &low, &high);
+        bootstrap(w, nw, &low, &high);
         out->ppl = (qz_figure){.value = exp(mean), .low = exp(low), .high = exp(high), .n = n, .present = true};
         if (source_nll != NULL) paired_summary(&(by_token){nll, source_nll, kl, window, n}, w, tmp, out);
     }
@@ -300,7 +285,7 @@ static void against_first(const scorer *s, size_t m, qz_score *out) {
     if (d && w && n > 0) {
         for (size_t i = 0; i < n; i++) d[i] = s->t[m].kl[i] - s->t[1].kl[i];
         out->kl_change = (qz_figure){.value = per_window(d, s->window, n, w, &nw), .n = n, .present = true};
-        bootstrap(w, nw, PLAIN, &out->kl_change.low, &out->kl_change.high);
+        bootstrap(w, nw, &out->kl_change.low, &out->kl_change.high);
     }
     qz_free(d);
     qz_free(w);

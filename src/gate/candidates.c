@@ -188,7 +188,7 @@ static qz_status note_unread(reader *r, const json_t *row) {
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)row, key, v) {
-        if (known_key(key) || (r->c->unread && strstr(r->c->unread, key))) continue;
+        if (known_key(key) || qz_list_has(r->c->unread, key)) continue;
         r->c->unread = qz_arena_printf(r->c->arena, "%s%s%.60s", r->c->unread ? r->c->unread : "",
                                        r->c->unread ? ", " : "", key);
         if (r->c->unread == NULL) return qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->file);

@@ -44,6 +44,19 @@ typedef struct {
     bool has_source;
 } models;
 
+double qz_bits_per_weight(const qz_model *m) {
+    double bits = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    return bits / (double)qz_config_parameters(&m->config);
+}
+
+qz_eval_options qz_eval_asked(const qz_request *r, const qz_source *s) {
+    const qz_tokenizer *t = s->tokenizer;
+    return (qz_eval_options){.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride,
+                             .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
+                             .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : s->model->config.bos_id};
+}
+
 static void describe(const qz_source *s, const char *path, qz_measured *m) {
     (void)snprintf(m->name, sizeof m->name, "%s", s->name);
     (void)snprintf(m->container, sizeof m->container, "%s", s->model->container);
@@ -51,9 +64,7 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     (void)snprintf(m->contract, sizeof m->contract, "%s", s->model->contract);
     (void)snprintf(m->path, sizeof m->path, "%s", path);
     m->file_bytes = s->model->file_bytes;
-    double bits = 0;
-    for (size_t i = 0; i < s->model->n_tensors; i++) bits += 8.0 * (double)s->model->tensors[i].bytes;
-    m->bits_per_weight = bits / (double)qz_config_parameters(&s->model->config);
+    m->bits_per_weight = qz_bits_per_weight(s->model);
     m->mcnemar = m->json_mcnemar = -1;
     qz_str names = {0};
     qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
@@ -194,10 +205,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
     qz_eval_set set = {0};
     const qz_tokenizer *t = x->s[0].tokenizer;
     qz_status st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
-    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride,
-                               .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
-                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t)
-                                                                    : x->s[0].model->config.bos_id};
+    const qz_eval_options o = qz_eval_asked(r, &x->s[0]);
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     for (size_t i = 1; i < x->n && st == QZ_OK; i++) st = qz_same_tokens(&x->s[0], &x->s[i], &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);

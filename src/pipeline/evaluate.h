@@ -3,6 +3,7 @@
 #define QZ_PIPELINE_EVALUATE_H
 #include "produce/request.h"
 #include "artifacts/source.h"
+#include "eval/windows.h"
 #include "report/measured.h"
 
 void qz_measured_release(qz_measured *m);
@@ -13,5 +14,8 @@ void qz_measured_release(qz_measured *m);
 typedef struct { const char *source; const char *const *artifacts; size_t n; } qz_compared; /* source NULL: none */
 qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n,
                       qz_eval_facts *facts, qz_error *err);
+/* Protocol and windows as they were asked for; BOS of the model that reads the text. */
+qz_eval_options qz_eval_asked(const qz_request *r, const qz_source *s);
+double qz_bits_per_weight(const qz_model *m); /* stored bits over the weights of its configuration */
 qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err);
 #endif

@@ -5,6 +5,7 @@
 #include "eval/score.h"
 #include "eval/tasks.h"
 #include "gate/sequence.h"
+#include "pipeline/evaluate.h"
 #include "pipeline/same_tokens.h"
 #include <math.h>
 #include <string.h>
@@ -140,12 +141,7 @@ static qz_status text_half(gate *g) {
     const qz_tokenizer *t = g->source.tokenizer;
     const qz_request *r = g->r;
     qz_status st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, g->err);
-    const qz_eval_options o = {.protocol = r->protocol,
-                               .window = (size_t)r->window,
-                               .stride = (size_t)r->stride,
-                               .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
-                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t)
-                                                                    : g->source.model->config.bos_id};
+    const qz_eval_options o = qz_eval_asked(r, &g->source);
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, g->err);
     if (st == QZ_OK) st = qz_same_tokens(&g->source, &g->artifact, &d, &o, &set, g->err);
     uint32_t *order = st == QZ_OK ? qz_alloc_array(set.n, sizeof *order) : NULL;

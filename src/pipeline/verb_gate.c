@@ -8,7 +8,9 @@
 #include "pipeline/verbs.h"
 #include "report/gate_print.h"
 #include "report/table_print.h"
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { REPORT_LIMIT = 64 << 20, MAX_OPERANDS = 64 };
 
@@ -86,13 +88,11 @@ static qz_status describe_models(qz_run *run, const qz_compared *which, qz_gate_
         qz_source s = {0};
         st = qz_source_open(run, which->artifacts[i], &s, err);
         if (st == QZ_OK) {
-            double bits = 0;
-            for (size_t k = 0; k < s.model->n_tensors; k++) bits += 8.0 * (double)s.model->tensors[k].bytes;
             qz_jw_row(&w);
             qz_jw_text(&w, "artifact", s.name);
             qz_jw_text(&w, "path", which->artifacts[i]);
             qz_jw_count(&w, "bytes", s.model->file_bytes);
-            qz_jw_real(&w, "bits_per_weight", bits / (double)qz_config_parameters(&s.model->config));
+            qz_jw_real(&w, "bits_per_weight", qz_bits_per_weight(s.model));
             qz_jw_close(&w, '}');
         }
         qz_source_release(&s);
@@ -173,18 +173,18 @@ static qz_status against_lock(const qz_request *r, qz_gate_candidates *c, qz_gat
 }
 /* Before anything is measured. */
 static qz_status lock_can_be_written(const qz_request *r, qz_error *err) {
-    char *dir = NULL;
     if (r->write_lock == NULL) return QZ_OK;
     if (!r->force && qz_path_exists(r->write_lock))
         return qz_fail(err, QZ_EUSAGE, "lock exists: file '%s'; replace it with --force", r->write_lock);
-    const char *slash = strrchr(r->write_lock, '/');
-    if (slash == NULL || slash == r->write_lock) return QZ_OK;
-    qz_str s = {0};
-    qz_str_append(&s, r->write_lock, (size_t)(slash - r->write_lock));
-    dir = s.ptr;
-    const qz_status st =
-        dir && qz_path_is_dir(dir) ? QZ_OK : qz_fail(err, QZ_EIO, "no folder for the lock: '%s'", r->write_lock);
-    qz_str_release(&s);
+    const char *base = qz_path_base(r->write_lock);
+    qz_str dir = {0};
+    qz_str_append(&dir, base == r->write_lock ? "." : r->write_lock,
+                  base == r->write_lock ? 1 : (size_t)(base - r->write_lock));
+    const bool can = !dir.failed && access(dir.ptr, W_OK) == 0;
+    const qz_status st = can ? QZ_OK
+                             : qz_fail(err, QZ_EIO, "cannot write '%s': %s; choose another place", r->write_lock,
+                                       dir.failed ? "out of memory" : strerror(errno));
+    qz_str_release(&dir);
     return st;
 }
 static qz_status write_lock(qz_run *run, const qz_request *r, const qz_gate_candidates *c, qz_error *err) {

@@ -21,10 +21,10 @@ static qz_status rows_of(const qz_gate_view *v, size_t c, qz_table *t, qz_error 
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", i ? "" : v->candidates->at[c].name));
         QZ_TRY(qz_table_set(t, 1, err, "%s", r->label));
-        if (x->shown.present) QZ_TRY(qz_table_set(t, 2, err, "%.6g", x->shown.value));
+        if (x->shown.present) QZ_TRY(qz_table_set(t, 2, err, "%.5g", x->shown.value));
         if (x->of > 0) QZ_TRY(qz_table_set(t, 3, err, "%.0f of %.0f seen", x->used, x->of));
         else if (x->shown.present && !x->exact)
-            QZ_TRY(qz_table_set(t, 3, err, "%.6g..%.6g", x->shown.low, x->shown.high));
+            QZ_TRY(qz_table_set(t, 3, err, "%.4g..%.4g", x->shown.low, x->shown.high));
         else if (x->shown.present) QZ_TRY(qz_table_set(t, 3, err, "exact"));
         QZ_TRY(qz_table_set(t, 4, err, "%s %.6g", r->strict ? (high ? ">" : "<") : high ? ">=" : "<=", r->limit));
         QZ_TRY(qz_table_set(t, 5, err, "%s", verdict(x)));

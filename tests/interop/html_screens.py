@@ -1,5 +1,5 @@
-"""report.html in headless Chromium at two widths, light and dark: the plots are drawn (coloured pixels in each band of the page),
-and nothing is wider than the window. usage: html_screens.py QUANTZ WORK"""
+"""report.html in headless Chromium at two widths: the plots are drawn (coloured pixels), and nothing but what scrolls by itself is
+wider than the page. usage: html_screens.py QUANTZ WORK"""
 import json, pathlib, shutil, struct, subprocess, sys, zlib
 
 quantz, work = sys.argv[1], pathlib.Path(sys.argv[2])
@@ -54,13 +54,14 @@ for width in (1280, 390):
     dark = sum(max(p) < 90 for y in range(0, h, 4) for p in (rows[y][x * step:x * step + 3] for x in range(0, w, 4)))
     ok = coloured > 1500 and dark > 300
     print(f"{'ok' if ok else 'FAIL'} html-{width} {coloured} coloured and {dark} text pixels in samples of {w} x {h}")
-    # the same page asks its own width
+    # a window has 500 pixels at least, so the page is given its width, and elements say where they end
     probe = work / f"probe{width}.html"
-    probe.write_text(page.read_text().replace("</body>", "<script>document.body.innerHTML='W='+document.documentElement.scrollWidth+"
-                                              "'/'+innerWidth</script></body>"))
-    dom = run(browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--dump-dom", probe.as_uri()).stdout
-    wide, have = (int(v) for v in dom.split("W=")[-1].split("<")[0].split("/"))
-    print(f"{'ok' if wide <= have else 'FAIL'} html-{width}-width page {wide}, window {have}")
+    probe.write_text(page.read_text().replace("</body>", f"<script>document.documentElement.style.width='{width}px';let far=0;"
+                     "for(const e of document.querySelectorAll('main *'))if(!e.closest('.scroll')&&!e.closest('svg'))"
+                     "far=Math.max(far,e.getBoundingClientRect().right);document.body.innerHTML='W='+Math.ceil(far)</script></body>"))
+    dom = run(browser, "--headless", "--no-sandbox", "--disable-gpu", f"--window-size={max(width, 500)},900", "--dump-dom", probe.as_uri()).stdout
+    far = int(dom.split("W=")[-1].split("<")[0])
+    print(f"{'ok' if 0 < far <= width else 'FAIL'} html-{width}-width elements end at {far}, page {width}")
 report = json.loads((out / "report.json").read_text())
 text = page.read_text()
 gone = [r["artifact"] for r in report["rows"][1:] if pathlib.Path(r["artifact"]).name not in text or f"{r['kl']:.3g} [" not in text]
