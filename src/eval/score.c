@@ -74,8 +74,8 @@ static ratio ratio_of(const bucket *w, const uint32_t *drawn, size_t n) {
 }
 
 /* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). Studentized: plain
- * quantiles of the draws hold 92 % of 60 skewed windows, these 94 (eval_test). Of few windows a draw may hardly spread at
- * all, and its error is no measure then: plain quantiles below STUDENT_FROM. */
+ * quantiles of the draws hold 92 % of 60 skewed windows, these 94 (eval_test). Of few windows a draw may hardly spread
+ * at all, and its error is no measure then: plain quantiles below STUDENT_FROM. */
 enum { STUDENT_FROM = 12 };
 static void bootstrap(const bucket *w, size_t n, double *low, double *high) {
     double *t = qz_alloc_array(BOOTSTRAP, sizeof *t);
