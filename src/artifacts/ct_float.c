@@ -176,15 +176,15 @@ static qz_status describe_nvfp4(const qz_ct_setting *s, qz_model *m, qz_error *e
 
 static const char *const beside_fp8[] = { "weight_scale", "input_scale", "weight_zero_point", NULL };
 static const char *const beside_fp4[] = { "weight_scale", "weight_global_scale", "input_global_scale", NULL };
-#define FLOATS(name_, also_, codes_, beside_, holds_, describe_)                                                      \
-    { .name = name_, .also = also_, .codes = codes_, .beside = beside_, .holds = holds_, .item = make_item,            \
-      .parts = parts, .pack = pack, .round = round_codes, .add = add, .describe = describe_ }
-const qz_ct_format qz_ct_float = FLOATS("float-quantized", "naive-quantized", "weight", beside_fp8, holds_fp8,
+#define FLOATS(name_, also_, bits_, codes_, beside_, holds_, describe_)                                               \
+    { .name = name_, .also = also_, .bits = bits_, .codes = codes_, .beside = beside_, .holds = holds_,                 \
+      .item = make_item, .parts = parts, .pack = pack, .round = round_codes, .add = add, .describe = describe_ }
+const qz_ct_format qz_ct_float = FLOATS("float-quantized", "naive-quantized", 8, "weight", beside_fp8, holds_fp8,
                                         describe_fp8),
-                   qz_ct_mxfp8 = FLOATS("mxfp8-quantized", NULL, "weight", beside_fp8, holds_mx8, describe_mx),
-                   qz_ct_mxfp6 = FLOATS("mxfp6-pack-quantized", NULL, "weight_packed", beside_fp4, holds_mx6,
+                   qz_ct_mxfp8 = FLOATS("mxfp8-quantized", NULL, 8, "weight", beside_fp8, holds_mx8, describe_mx),
+                   qz_ct_mxfp6 = FLOATS("mxfp6-pack-quantized", NULL, 6, "weight_packed", beside_fp4, holds_mx6,
                                         describe_mx),
-                   qz_ct_mxfp4 = FLOATS("mxfp4-pack-quantized", NULL, "weight_packed", beside_fp4, holds_mx4,
+                   qz_ct_mxfp4 = FLOATS("mxfp4-pack-quantized", NULL, 4, "weight_packed", beside_fp4, holds_mx4,
                                         describe_mx),
-                   qz_ct_nvfp4 = FLOATS("nvfp4-pack-quantized", NULL, "weight_packed", beside_fp4, holds_nvfp4,
+                   qz_ct_nvfp4 = FLOATS("nvfp4-pack-quantized", NULL, 4, "weight_packed", beside_fp4, holds_nvfp4,
                                         describe_nvfp4);

@@ -30,6 +30,7 @@ typedef struct {
 /* A storage format. `codes` and `beside` are suffixes of tensors, without the dot. */
 struct qz_ct_format {
     const char *name, *also;     /* "float-quantized"; another that is stored alike, or NULL */
+    uint32_t bits;               /* of a code that is a float, 0: integers */
     const char *codes;           /* the tensor that holds the codes */
     const char *const *beside;   /* what belongs to it, NULL behind the last */
     /* Does the format store such settings in a form that is read here? */

@@ -27,6 +27,14 @@ qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *f
                    f->file, what, found ? found : "nothing");
 }
 
+/* What no library has: such a file runs nowhere. */
+static qz_status no_word(const qz_folder_config *f, const char *key, const char *words, const char *found,
+                         qz_error *err) {
+    return qz_fail(err, QZ_EFORMAT,
+                   "a setting that compressed-tensors does not have: file '%s', key '%s': expected one of %s, found "
+                   "'%.60s'; correct the settings", f->file, key, words, found ? found : "no string");
+}
+
 /* ---- settings ---- */
 /* Keys of a scheme's arguments: strict readers refuse the file for any other. */
 static qz_status known_keys(const qz_folder_config *f, const json_t *arguments, qz_error *err) {
@@ -78,7 +86,9 @@ static qz_status read_strategy(const qz_folder_config *f, const json_t *o, qz_ct
     a->strategy = !s ? columns > 0 ? QZ_CT_GROUP : columns < 0 ? QZ_CT_CHANNEL : QZ_CT_TENSOR : QZ_CT_NONE;
     for (int i = QZ_CT_NONE + 1; s && i < QZ_CT_STRATEGIES; i++)
         if (strcmp(s, qz_ct_strategy_name((qz_ct_strategy)i)) == 0) a->strategy = (qz_ct_strategy)i;
-    if (a->strategy == QZ_CT_NONE) return qz_ct_wrong(f, "strategy", s, err);
+    if (s && strcmp(s, "attn_head") == 0) return qz_ct_wrong(f, "strategy", s, err); /* of a cache */
+    if (a->strategy == QZ_CT_NONE)
+        return no_word(f, "strategy", "tensor, channel, group, block, token, tensor_group, attn_head", s, err);
     const bool grouped = a->strategy == QZ_CT_GROUP || a->strategy == QZ_CT_TENSOR_GROUP;
     if (grouped != (a->group_size > 0))
         return qz_ct_wrong(f, "group_size", grouped ? "none" : "one, without groups", err);
@@ -91,14 +101,6 @@ static qz_status read_strategy(const qz_folder_config *f, const json_t *o, qz_ct
         a->block_rows = (uint32_t)rows, a->block_cols = (uint32_t)cols;
     }
     return QZ_OK;
-}
-
-/* What no library has: such a file runs nowhere. */
-static qz_status no_word(const qz_folder_config *f, const char *key, const char *words, const char *found,
-                         qz_error *err) {
-    return qz_fail(err, QZ_EFORMAT,
-                   "a setting that compressed-tensors does not have: file '%s', key '%s': expected one of %s, found "
-                   "'%.60s'; correct the settings", f->file, key, words, found ? found : "no string");
 }
 
 /* Words of two keys: what is none of them is another library's. Order of columns: "weight" changes nothing of what is
@@ -163,9 +165,14 @@ static qz_status read_group(const qz_folder_config *f, const json_t *v, const ch
     if (out && !json_is_null(out)) return qz_ct_wrong(f, "output_activations", "settings", err);
     g->setting.format = format_named(own ? own : format);
     if (!g->setting.format) return qz_ct_wrong(f, "format", own ? own : format, err);
+    const qz_ct_args *a = &g->setting.weights;
+    if (a->is_float && g->setting.format->bits && a->bits != g->setting.format->bits)
+        return qz_fail(err, QZ_EFORMAT,
+                       "a setting that compressed-tensors does not have: file '%s', key 'num_bits': expected %u, the "
+                       "floats of '%s', found %u; correct the settings",
+                       f->file, g->setting.format->bits, g->setting.format->name, a->bits);
     if (!g->setting.format->holds(&g->setting)) {
         char what[64];
-        const qz_ct_args *a = &g->setting.weights;
         (void)snprintf(what, sizeof what, "%s of %u bits by %s in %s", a->is_float ? "floats" : "integers", a->bits,
                        qz_ct_strategy_name(a->strategy), g->setting.format->name);
         return qz_ct_wrong(f, "config_groups", what, err);

@@ -11,6 +11,7 @@
 #include "model/stacks.h"
 #include "model/steps.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -164,8 +165,15 @@ static qz_status read_settings(const qz_folder_config *f, settings *s, qz_error 
     if (s->method == QUARK) return quark_settings(f, err);
     if (s->method != FP8 || !b || json_is_null(b)) return QZ_OK;
     const json_int_t down = json_integer_value(json_array_get(b, 0)), across = json_integer_value(json_array_get(b, 1));
-    if (json_array_size(b) != 2 || down < 1 || across < 1 || down > INT32_MAX || across > INT32_MAX)
-        return unread(f, "weight_block_size", "two numbers above 0, or null", "another", err);
+    if (json_array_size(b) != 2 || down < 1 || across < 1 || down > INT32_MAX || across > INT32_MAX) {
+        char *found = json_dumps(b, JSON_ENCODE_ANY | JSON_COMPACT);
+        (void)qz_fail(err, QZ_EFORMAT,
+                      "wrong value: file '%s', key 'weight_block_size': expected two numbers above 0, or null, found "
+                      "%.60s; correct the settings",
+                      f->file, found ? found : "another");
+        free(found);
+        return QZ_EFORMAT;
+    }
     s->block_rows = (size_t)down, s->block_cols = (size_t)across;
     return QZ_OK;
 }

@@ -91,6 +91,30 @@ qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_err
     return st;
 }
 
+/* Matrices of experts in one tensor: what their dimensions are is the family's. */
+static bool stacked_codes(const char *dir) {
+    qz_st_dir d = {0};
+    bool yes = qz_st_dir_open(&d, dir, &(qz_error){0}) != QZ_OK; /* said by whoever opens it */
+    for (size_t f = 0; f < d.n_files && !yes; f++)
+        for (size_t i = 0; i < d.files[f].n && !yes; i++)
+            yes = d.files[f].tensors[i].n_dims > 2 && qz_st_float_type(d.files[f].tensors[i].dtype) == QZ_TYPE_NONE;
+    qz_st_dir_release(&d);
+    return yes;
+}
+
+qz_status qz_artifact_open_codes(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    const qz_scheme_ops *ops = NULL;
+    *out = NULL;
+    if (!qz_loose_wanted(path) || stacked_codes(path)) return QZ_OK;
+    QZ_TRY(find_scheme(path, &ops, err));
+    if (!ops) return QZ_OK;
+    qz_run by_names = *run;
+    by_names.loose = true;
+    qz_status st = ops->read(&by_names, path, out, err);
+    run->warnings = by_names.warnings;
+    return st;
+}
+
 static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
     qz_gguf g;
     QZ_TRY(qz_gguf_open(&g, path, err));

@@ -10,6 +10,10 @@
 /* A GGUF file, an artifact folder (config.json with quantization_config) or a plain checkpoint folder,
  * found by content. */
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
+/* A quantized folder of a family that does not run here: its settings, names, shapes and codes are read all the same
+ * (m->loose is set). *out = NULL with QZ_OK: it is none, or holds codes that only the family tells how to read. Errors:
+ * of the settings and of the tensors. */
+qz_status qz_artifact_open_codes(qz_run *run, const char *path, qz_model **out, qz_error *err);
 /* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
 qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
 /* Of a GGUF file: as other runtimes read it, without our own key; NULL for all else. *pipeline: the file has it. */
@@ -41,12 +45,15 @@ char *qz_manifest_path(const char *path);
 qz_status qz_manifest_add(const char *manifest, const char *key, json_t *value, qz_error *err);
 /* Only sizes and hashes of the manifest's files. */
 qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err);
-/* The first scale of an FP8 cache that is no number above 0: *name (borrowed of the model) and its value; NULL: none.
- * Servers read these scales, nothing here does. */
-qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, const char **name, double *value,
-                                   qz_error *err);
+/* The first scale of an FP8 cache that is no number above 0, or of a shape that servers do not read: one of a layer, or
+ * one of each of its heads. name: borrowed of the model, NULL: none. Servers read these scales, nothing here does. */
+typedef struct { const char *name; char problem[160]; } qz_cache_fault;
+qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, qz_cache_fault *out, qz_error *err);
+/* QZ_OK: it opens, its values are finite, scales of a cache are in order; or it is of a family that does not run here
+ * and what can be read of it is. Else the fault: tensor and element, or why it does not open. */
+qz_status qz_artifact_sound(qz_run *run, const char *path, qz_error *err);
 /* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
- * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row,
- * not a failure. */
+ * QZ_ECHECK if any fails; QZ_EUNSUPPORTED if the settings of a quantization are refused, as by whatever opens it; other
+ * codes when the check itself could not run. A missing manifest is a row, not a failure. */
 qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 #endif

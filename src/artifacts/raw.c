@@ -234,9 +234,26 @@ bool qz_raw_applies(const char *path, const qz_error *why) {
     qz_format f = QZ_FORMAT_COUNT;
     qz_error ignored = {0};
     if (qz_raw_foreign(path, why)) return true;
+    if (why->code == QZ_EUNSUPPORTED) return qz_path_exists(path);
     if (why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
     if (qz_path_is_dir(path)) return whole_checkpoint(path, why);
     return qz_path_exists(path) && qz_format_probe(path, &f, &ignored) == QZ_OK;
+}
+
+/* Settings of a quantization, or codes without them. */
+static bool quantized(const char *dir) {
+    qz_folder_config c;
+    const bool said = qz_folder_config_load(dir, &c, &(qz_error){0}) == QZ_OK && c.q;
+    qz_folder_config_release(&c);
+    return said || qz_folder_holds_codes(dir);
+}
+
+/* A family that is none of ours, or keys of one that nothing here runs; what a quantization_config says is neither. */
+static bool config_not_run(const char *config) {
+    qz_config c;
+    qz_error ignored = {0};
+    return !qz_path_exists(config) || qz_config_family(config, &ignored) == QZ_EUNSUPPORTED ||
+           qz_config_load(config, &c, &ignored) == QZ_EUNSUPPORTED;
 }
 
 bool qz_raw_foreign(const char *path, const qz_error *why) {
@@ -245,10 +262,10 @@ bool qz_raw_foreign(const char *path, const qz_error *why) {
     if (!qz_path_exists(path)) return false;
     bool file = !qz_path_is_dir(path);
     if (file && why->code != QZ_EUNSUPPORTED && why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
-    if (why->code == QZ_EUNSUPPORTED) return true;
+    if (file && why->code == QZ_EUNSUPPORTED) return true;
     if (file) return qz_format_probe(path, &f, &ignored) == QZ_OK && (f == QZ_FORMAT_SAFETENSORS || no_model(path));
     char *config = qz_path_join(path, "config.json");
-    bool yes = config && (!qz_path_exists(config) || qz_config_family(config, &ignored) == QZ_EUNSUPPORTED);
+    bool yes = config && (config_not_run(config) || (why->code == QZ_EUNSUPPORTED && !quantized(path)));
     qz_free(config);
     return yes;
 }

@@ -38,7 +38,8 @@ typedef struct {
 /* True if `why` (of qz_artifact_open or qz_source_open) is about the model and no file is damaged: the container can
  * still be shown. */
 bool qz_raw_applies(const char *path, const qz_error *why);
-/* The narrower question: the model was never one of ours, so that `why` is no fault of it. */
+/* The narrower question: the model was never one of ours, so that `why` is no fault of it. Settings of a quantization
+ * that are refused in a folder of a family that runs are a fault. */
 bool qz_raw_foreign(const char *path, const qz_error *why);
 qz_status qz_raw_open(const char *path, qz_raw *r, qz_error *err);
 void qz_raw_release(qz_raw *r);

@@ -11,11 +11,17 @@
 #include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MANIFEST_LIMIT ((size_t)64 << 20)
 
-typedef struct { qz_table *t; size_t failed; qz_error *err; } sheet;
+typedef struct {
+    qz_table *t;
+    size_t failed;
+    qz_error *err;
+    qz_error refused; /* settings that nothing here reads: the verdict is theirs */
+} sheet;
 
 static qz_status row(sheet *s, const char *check, bool ok, const char *detail) {
     QZ_TRY(qz_table_row(s->t, s->err));
@@ -90,26 +96,34 @@ static bool finite_tensor(const qz_tensor_view *t, float *x, size_t *r, size_t *
     return true;
 }
 
-static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena *arena) {
-    size_t cols = 1, bad = 0, r = 0, c = 0;
-    const qz_tensor_view *first = NULL;
+/* Tensors with a value that is not finite, and the first of them. */
+typedef struct { size_t n, row, col; const qz_tensor_view *first; } broken;
+
+static qz_status find_broken(qz_run *run, const qz_model *m, broken *b, qz_error *err) {
+    size_t cols = 1, r = 0, c = 0;
+    *b = (broken){0};
     for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols);
     float *x = qz_alloc_array(cols, sizeof *x);
-    if (!x) return qz_fail(s->err, QZ_EMEMORY, "out of memory verifying '%s'", m->path);
-    size_t first_r = 0, first_c = 0;
+    if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory verifying '%s'", m->path);
     qz_progress_begin(run);
     for (size_t i = 0; i < m->n_tensors; i++) {
         const qz_tensor_view *t = &m->tensors[i];
-        if (!finite_tensor(t, x, &r, &c) && bad++ == 0) first = t, first_r = r, first_c = c;
+        if (!finite_tensor(t, x, &r, &c) && b->n++ == 0) b->first = t, b->row = r, b->col = c;
         if (t->data) qz_map_forget(t->data, t->bytes);
         qz_progress_step(run, "decoding", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);
     qz_free(x);
-    char *detail = first ? qz_arena_printf(arena, "%zu tensor%s non-finite values, first '%s', row %zu, column %zu",
-                                           bad, bad == 1 ? " holds" : "s hold", first->file_name, first_r, first_c)
-                         : qz_arena_printf(arena, "%zu tensors decode to finite values", m->n_tensors);
-    return row(s, "decode", bad == 0, detail ? detail : "");
+    return QZ_OK;
+}
+
+static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, const char *check, qz_arena *arena) {
+    broken b;
+    QZ_TRY(find_broken(run, m, &b, s->err));
+    char *detail = b.n ? qz_arena_printf(arena, "%zu tensor%s non-finite values, first '%s', row %zu, column %zu", b.n,
+                                         b.n == 1 ? " holds" : "s hold", b.first->file_name, b.row, b.col)
+                       : qz_arena_printf(arena, "%zu tensors decode to finite values", m->n_tensors);
+    return row(s, check, b.n == 0, detail ? detail : "");
 }
 
 static float float_at(const qz_st_tensor *t, size_t i) {
@@ -120,19 +134,43 @@ static float float_at(const qz_st_tensor *t, size_t i) {
     return x;
 }
 
-qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, const char **name, double *value,
-                                   qz_error *err) {
+/* Elements that a server takes: one, or one a head (kv-cache.md section 1). */
+static bool cache_shape(const qz_model *m, const qz_st_tensor *t) {
+    const qz_config *c = &m->config;
+    const bool queries = qz_str_ends(t->name, "q_scale");
+    return t->elems == 1 || (!qz_str_ends(t->name, "kv_scale") && t->dims[0] == t->elems &&
+                             (queries ? t->elems == c->heads
+                                      : t->elems == c->kv_heads || (c->wide.kv_heads && t->elems == c->wide.kv_heads)));
+}
+
+static void cache_fault(const qz_model *m, const qz_st_tensor *t, qz_cache_fault *out) {
+    if (!cache_shape(m, t)) {
+        (void)snprintf(out->problem, sizeof out->problem,
+                       "%llu scales of an FP8 cache: expected 1, or one for each of %llu heads",
+                       (unsigned long long)t->elems,
+                       (unsigned long long)(qz_str_ends(t->name, "q_scale") ? m->config.heads : m->config.kv_heads));
+        out->name = t->name;
+    }
+    for (size_t k = 0; k < t->elems && !out->name; k++) {
+        const float scale = float_at(t, k);
+        if (isfinite(scale) && scale > 0) continue;
+        (void)snprintf(out->problem, sizeof out->problem,
+                       "scale %g of an FP8 cache: expected a finite number above 0", (double)scale);
+        out->name = t->name;
+    }
+}
+
+qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, qz_cache_fault *out, qz_error *err) {
     qz_st_dir d = {0};
-    *name = NULL;
+    *out = (qz_cache_fault){.name = NULL};
     if (qz_leftovers_count(m, QZ_LEFT_CACHE) == 0 || !qz_path_is_dir(path)) return QZ_OK;
     QZ_TRY(qz_st_dir_open(&d, path, err));
-    for (size_t i = 0; i < m->n_left && !*name; i++) {
+    for (size_t i = 0; i < m->n_left && !out->name; i++) {
         const qz_leftover *x = &m->left[i];
         const qz_st_tensor *t = x->kind == QZ_LEFT_CACHE ? qz_st_dir_find(&d, x->file_name, NULL) : NULL;
-        for (size_t k = 0; t && k < t->elems && !*name; k++) {
-            const float scale = float_at(t, k);
-            if (!isfinite(scale) || !(scale > 0)) *name = x->file_name, *value = (double)scale;
-        }
+        if (!t || qz_str_ends(t->name, "_zero_point")) continue; /* servers pass over those */
+        cache_fault(m, t, out);
+        if (out->name) out->name = x->file_name;
     }
     qz_st_dir_release(&d);
     return QZ_OK;
@@ -140,13 +178,11 @@ qz_status qz_artifact_cache_scales(const char *path, const qz_model *m, const ch
 
 /* Rows only where there is something to say. */
 static qz_status check_leftovers(sheet *s, const char *path, const qz_model *m, qz_arena *arena) {
-    const char *scale;
-    double value;
-    QZ_TRY(qz_artifact_cache_scales(path, m, &scale, &value, s->err));
-    if (scale) {
-        const char *bad = qz_arena_printf(arena, "scale %g of an FP8 cache: '%s': expected a finite number above 0",
-                                          value, scale);
-        QZ_TRY(row(s, "cache", false, bad ? bad : scale));
+    qz_cache_fault cache;
+    QZ_TRY(qz_artifact_cache_scales(path, m, &cache, s->err));
+    if (cache.name) {
+        const char *bad = qz_arena_printf(arena, "'%s': %s", cache.name, cache.problem);
+        QZ_TRY(row(s, "cache", false, bad ? bad : cache.name));
     }
     const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
     const qz_config_keys *k = &m->config.keys;
@@ -211,6 +247,35 @@ static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, bool 
     return row(s, "decode", fault.what == NULL, detail ? detail : "");
 }
 
+/* Codes of a family that does not run here, under their settings: a row only where they can be read. */
+static qz_status check_codes(sheet *s, qz_run *run, const char *path, qz_arena *arena) {
+    qz_model *m = NULL;
+    qz_error why = {0};
+    qz_status st = qz_artifact_open_codes(run, path, &m, &why);
+    if (st == QZ_OK && !m) return QZ_OK;
+    if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(s->err, st, "%s", why.text);
+    if (st == QZ_EUNSUPPORTED) s->refused = why;
+    st = m ? check_decode(s, run, m, "codes", arena) : row(s, "settings", false, why.text);
+    qz_model_free(m);
+    return st;
+}
+
+/* What does not open as a model. */
+static qz_status check_unopened(sheet *s, qz_run *run, const char *path, const qz_error *why, qz_arena *arena) {
+    qz_error container = {0}, fault = {0};
+    qz_raw raw;
+    const bool foreign = qz_raw_foreign(path, why);
+    if (why->code == QZ_EUNSUPPORTED && !foreign) s->refused = *why;
+    if (!qz_raw_applies(path, why)) return row(s, "structure", false, why->text);
+    if (qz_raw_open(path, &raw, &container) != QZ_OK) {
+        (void)qz_raw_refuse(why, &container, why->code, &fault);
+        return row(s, "structure", false, fault.text);
+    }
+    qz_status st = check_raw(s, &raw, why, foreign, arena);
+    qz_raw_release(&raw);
+    return st == QZ_OK && foreign ? check_codes(s, run, path, arena) : st;
+}
+
 static qz_status open_sheet(qz_arena *arena, qz_table *table, qz_error *err) {
     static const qz_column cols[] = { { "check", 'l' }, { "result", 'l' }, { "detail", 'l' } };
     return qz_table_init(table, arena, "verification", cols, 3, err);
@@ -229,31 +294,62 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
     QZ_TRY(check_manifest(&s, path, arena));
     qz_model *m = NULL;
     qz_error inner = {0};
-    qz_raw raw;
-    if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) {
-        qz_error container = {0}, fault = {0};
-        if (!qz_raw_applies(path, &inner)) QZ_TRY(row(&s, "structure", false, inner.text));
-        else if (qz_raw_open(path, &raw, &container) != QZ_OK) {
-            (void)qz_raw_refuse(&inner, &container, inner.code, &fault);
-            QZ_TRY(row(&s, "structure", false, fault.text));
-        } else {
-            qz_status st = check_raw(&s, &raw, &inner, qz_raw_foreign(path, &inner), arena);
-            qz_raw_release(&raw);
-            QZ_TRY(st);
-        }
-    }
+    if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) QZ_TRY(check_unopened(&s, run, path, &inner, arena));
     else {
         char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container,
                                        m->encoding, m->n_tensors);
         qz_status st = row(&s, "structure", true, detail ? detail : "");
         if (st == QZ_OK) st = check_leftovers(&s, path, m, arena);
         if (st == QZ_OK) st = check_tokenizer(&s, path, m, arena);
-        if (st == QZ_OK) st = check_decode(&s, run, m, arena);
+        if (st == QZ_OK) st = check_decode(&s, run, m, "decode", arena);
         qz_model_free(m);
         QZ_TRY(st);
     }
+    if (s.refused.code != QZ_OK) return qz_fail(err, s.refused.code, "%s", s.refused.text);
     if (s.failed)
         return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu check%s", path, s.failed, table->n_rows,
                        qz_plural(table->n_rows));
     return QZ_OK;
+}
+
+/* ---- in one line ---- */
+static qz_status sound_values(qz_run *run, const char *path, const qz_model *m, qz_error *err) {
+    qz_cache_fault cache;
+    broken b;
+    QZ_TRY(qz_artifact_cache_scales(path, m, &cache, err));
+    if (cache.name) return qz_fail(err, QZ_EFORMAT, "tensor '%s': %s", cache.name, cache.problem);
+    QZ_TRY(find_broken(run, m, &b, err));
+    if (!b.n) return QZ_OK;
+    return qz_fail(err, QZ_ENONFINITE,
+                   "values that are not finite: file '%s', tensor '%s', row %zu, column %zu (%zu tensor%s); write it "
+                   "again from its source", b.first->file, b.first->file_name, b.row, b.col, b.n,
+                   b.n == 1 ? "" : "s");
+}
+
+static qz_status sound_raw(qz_run *run, const char *path, qz_error *err) {
+    qz_model *m = NULL;
+    qz_raw raw;
+    qz_raw_fault fault = {0};
+    QZ_TRY(qz_raw_open(path, &raw, err));
+    qz_status st = qz_raw_values(&raw, &fault, err);
+    if (st == QZ_OK && fault.what)
+        st = qz_fail(err, QZ_ENONFINITE, "a value that no writer makes: file '%s', tensor '%s', element %llu is %s",
+                     raw.tensors[fault.tensor].file, raw.tensors[fault.tensor].name,
+                     (unsigned long long)fault.element, fault.what);
+    qz_raw_release(&raw);
+    if (st == QZ_OK) st = qz_artifact_open_codes(run, path, &m, err);
+    if (st == QZ_OK && m) st = sound_values(run, path, m, err);
+    qz_model_free(m);
+    return st;
+}
+
+qz_status qz_artifact_sound(qz_run *run, const char *path, qz_error *err) {
+    qz_model *m = NULL;
+    qz_error why = {0};
+    qz_status st = qz_artifact_open(run, path, &m, &why);
+    if (st != QZ_OK && qz_raw_foreign(path, &why)) return sound_raw(run, path, err);
+    if (st != QZ_OK) return qz_fail(err, st, "%s", why.text);
+    st = sound_values(run, path, m, err);
+    qz_model_free(m);
+    return st;
 }

@@ -43,7 +43,7 @@ static bool bad_scales(qz_check_job *j, const qz_st_tensor *t, size_t *left) {
     return false;
 }
 
-qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
+qz_status qz_check_headers(qz_check_job *j, const char *why, qz_error *err) {
     qz_st_dir d = {0};
     qz_error e = {0};
     qz_status st = qz_st_dir_open(&d, j->path, &e);
@@ -73,9 +73,10 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
                      qz_deploy_get(j->spec.kind)->title, tensors);
     qz_deploy_spec_scales(&d, &j->spec);
     st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
-    qz_check_add(&j->f, "CHK-SCAN", "",
-                 "%s: %zu tensors read by their headers and float scales; their codes were not decoded",
-                 j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors);
+    if (why)
+        qz_check_add(&j->f, "CHK-SCAN", "",
+                     "%s: %zu tensors read by their headers and float scales; their codes were not decoded%s",
+                     j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors, why);
     qz_st_dir_release(&d);
     return st;
 }

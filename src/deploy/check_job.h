@@ -62,12 +62,16 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
 /* Adds to the shape what the opened model holds of fused sets, and their scales. */
 qz_status qz_check_stored_shape(qz_check_job *j, qz_error *err);
 /* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales
- * as far as they are plain floats. */
-qz_status qz_check_headers(qz_check_job *j, qz_error *err);
+ * as far as they are plain floats. why: they are not opened, "" or ": …"; NULL: what decodes is looked at besides. */
+qz_status qz_check_headers(qz_check_job *j, const char *why, qz_error *err);
 /* What 'convert --repair' mends (faults.h); measure: decodes the faulty weights and says the error. */
 qz_status qz_check_faults(qz_check_job *j, bool measure, qz_error *err);
 /* GGUF of an architecture that is none of ours: what needs no architecture, and what was left out. */
 qz_status qz_check_raw(qz_check_job *j, qz_error *err);
+/* Scales and values of the opened model m: all of them with --deep, else a sample. */
+qz_status qz_check_scan(qz_check_job *j, const qz_model *m, qz_error *err);
+/* What decodes of a folder whose family does not run here; codes under their settings, and what is wrong with these. */
+qz_status qz_check_raw_values(qz_check_job *j, qz_error *err);
 /* Adds the first block scale of t that its type cannot have. */
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);
 /* Scales against their neighbours, or against the source (check_scales.c); values that are read without --deep, and

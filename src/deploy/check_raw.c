@@ -1,6 +1,7 @@
 /* check of a GGUF file or a folder whose architecture is none of ours: everything that needs no architecture, and a
  * note of what that leaves out. */
 #include "artifacts/gguf_ftypes.h"
+#include "artifacts/open.h"
 #include "artifacts/raw.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -27,10 +28,23 @@ static void facts_of(qz_check_job *j, const qz_raw *r) {
     }
 }
 
+/* A quantized folder under its settings: these, and the scales and values of its codes. */
+static qz_status check_codes(qz_check_job *j, bool *decoded, qz_error *err) {
+    qz_model *m = NULL;
+    qz_error e = {0};
+    qz_status st = j->folder ? qz_artifact_open_codes(j->run, j->path, &m, &e) : QZ_OK;
+    if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(err, st, "%s", e.text);
+    if (st != QZ_OK) qz_check_add(&j->f, "CHK-OPEN", "", "%s", e.text);
+    else if (m) st = qz_check_scan(j, m, err);
+    *decoded = m != NULL;
+    qz_model_free(m);
+    return *decoded ? st : QZ_OK;
+}
+
 /* Scales of blocks, and finite values. */
 static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
     qz_raw_fault fault;
-    bool scale = false;
+    bool scale = false, codes = false;
     for (size_t i = 0; i < r->n && !scale; i++) {
         const qz_raw_tensor *t = &r->tensors[i];
         if (t->decodes >= QZ_TYPE_COUNT || t->n_dims == 0 || t->data == NULL) continue;
@@ -40,15 +54,24 @@ static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
                                   .bytes = (size_t)t->bytes};
         scale = qz_check_bad_scale(j, &v);
     }
+    QZ_TRY(check_codes(j, &codes, err));
     if (j->o.deep) return QZ_OK; /* qz_artifact_verify has decoded them */
     QZ_TRY(qz_raw_values(r, &fault, err));
     if (fault.what)
         qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[fault.tensor].name, "element %llu is %s",
                      (unsigned long long)fault.element, fault.what);
-    else if (fault.read < r->n)
+    else if (fault.read < r->n && !codes)
         qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - fault.read,
                      r->n);
     return QZ_OK;
+}
+
+qz_status qz_check_raw_values(qz_check_job *j, qz_error *err) {
+    qz_raw r;
+    QZ_TRY(qz_raw_open(j->path, &r, err));
+    qz_status st = check_values(j, &r, err);
+    qz_raw_release(&r);
+    return st;
 }
 
 qz_status qz_check_raw(qz_check_job *j, qz_error *err) {

@@ -113,10 +113,9 @@ static void check_precision(qz_check_job *j) {
 }
 
 static qz_status cache_scales(qz_check_job *j, qz_error *err) {
-    const char *name;
-    double value;
-    QZ_TRY(qz_artifact_cache_scales(j->path, j->model, &name, &value, err));
-    if (name) qz_check_add(&j->f, "CHK-SCALE", name, "scale %g of an FP8 cache", value);
+    qz_cache_fault fault;
+    QZ_TRY(qz_artifact_cache_scales(j->path, j->model, &fault, err));
+    if (fault.name) qz_check_add(&j->f, "CHK-SCALE", fault.name, "%s", fault.problem);
     return QZ_OK;
 }
 
@@ -154,8 +153,7 @@ static void check_leftovers(qz_check_job *j) {
     qz_str_release(&keys);
 }
 
-static qz_status scan(qz_check_job *j, qz_error *err) {
-    const qz_model *m = j->model;
+qz_status qz_check_scan(qz_check_job *j, const qz_model *m, qz_error *err) {
     size_t cols = 1, weights = 1, scales = 0;
     double largest = 0;
     const char *where = NULL;
@@ -235,17 +233,24 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->operand.fault.text);
         return QZ_OK;
     }
-    if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);
+    if (j->model == NULL && !readable(j)) {
+        const bool codes = !j->shape->runs && (j->weight_files <= OPEN_LIMIT || j->o.deep);
+        QZ_TRY(qz_check_headers(j, codes ? NULL : "", err));
+        return codes ? qz_check_raw_values(j, err) : QZ_OK;
+    }
     if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->o.deep) {
         qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);
         return QZ_OK;
     }
     qz_status st = j->model ? QZ_OK : qz_artifact_open(j->run, j->path, &j->model, &e);
     if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(err, st, "%s", e.text);
-    if (st == QZ_EUNSUPPORTED && of_servers(j)) return qz_check_headers(j, err); /* another writer's layout */
+    if (st == QZ_EUNSUPPORTED && of_servers(j)) { /* another writer's layout */
+        const char *why = qz_arena_printf(&j->arena, ": %s", e.text);
+        return qz_check_headers(j, why ? why : "", err);
+    }
     if (st == QZ_EFORMAT && of_servers(j)) { /* the headers may say what engines stop at */
         const size_t before = j->f.count[QZ_FINDING_ERROR];
-        QZ_TRY(qz_check_headers(j, err));
+        QZ_TRY(qz_check_headers(j, "", err));
         if (j->f.count[QZ_FINDING_ERROR] > before) return QZ_OK;
     }
     if (st != QZ_OK) {
@@ -256,7 +261,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     QZ_TRY(cache_scales(j, err));
     check_precision(j);
     QZ_TRY(qz_check_stored_shape(j, err));
-    QZ_TRY(scan(j, err));
+    QZ_TRY(qz_check_scan(j, j->model, err));
     /* hashes that agree with the manifest say more than any statistics */
     const bool hashed = j->manifest && !j->o.quick && weights_listed(j);
     return j->o.against || !hashed ? qz_check_scales(j, err) : QZ_OK;

@@ -130,14 +130,14 @@ static qz_status options(const qz_request *r, qz_error *err) {
                    qz_path_base(r->operands[0]));
 }
 
-/* Without a fault that is known here a folder may still be none that opens. */
-static qz_status still_opens(qz_repair *j, qz_error *err) {
+/* Without a fault that is known here a folder may still be none that opens, or one whose values are none. */
+static qz_status still_sound(qz_repair *j, qz_error *err) {
     qz_error e = {0};
-    qz_model *m = NULL;
-    qz_status st = qz_artifact_open(j->run, j->m.path, &m, &e);
-    qz_model_free(m);
-    if (st == QZ_OK || st == QZ_EUNSUPPORTED) return QZ_OK; /* a family that does not run here */
-    return qz_fail(err, st, "nothing here that --repair mends, and it does not open: %s", e.text);
+    qz_run looks = *j->run;
+    looks.accept = "*"; /* what nothing uses is no fault of the values */
+    const qz_status st = qz_artifact_sound(&looks, j->m.path, &e);
+    if (st == QZ_OK) return QZ_OK;
+    return qz_fail(err, st, "nothing here that --repair mends, and it is not sound: %s", e.text);
 }
 
 qz_status qz_run_repair(qz_run *run, const qz_request *r, qz_error *err) {
@@ -146,7 +146,7 @@ qz_status qz_run_repair(qz_run *run, const qz_request *r, qz_error *err) {
     QZ_TRY(options(r, err));
     qz_status st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_repair_find(&j, err);
-    if (st == QZ_OK) st = j.m.n_faults ? qz_repair_write(&j, err) : still_opens(&j, err);
+    if (st == QZ_OK) st = j.m.n_faults ? qz_repair_write(&j, err) : still_sound(&j, err);
     if (st == QZ_OK) st = show(&j, j.m.n_faults && !r->dry_run ? r->output : "", err);
     qz_outputs_end(&outs, st);
     qz_repair_release(&j);

@@ -247,6 +247,25 @@ static void floats_at(const qz_st_tensor *t, size_t first, size_t n, float *out)
     qz_tensor_decode(&v, 0, 1, out);
 }
 
+/* Of n rows that came out as no numbers: the base's own value, if that is none, and not the adapter. */
+static qz_status blame(const qz_merge *m, const qz_merge_tensor *x, size_t first, size_t n, float *row,
+                       qz_error *err) {
+    const size_t cols = (size_t)x->t->dims[x->t->n_dims - 1];
+    for (size_t r = first; r < first + n; r++) {
+        floats_at(x->t, r * cols, cols, row);
+        for (size_t k = 0; k < cols; k++)
+            if (!isfinite(row[k]))
+                return qz_fail(err, QZ_ENONFINITE,
+                               "non-finite weight of the base model: file '%s', tensor '%s', row %zu, column %zu: "
+                               "found %f; repair the base",
+                               x->file->path, x->t->name, r, k, (double)row[k]);
+    }
+    return qz_fail(err, QZ_ENONFINITE,
+                   "merged values that %s cannot hold: adapter '%s', tensor '%s', rows %zu to %zu; check the adapter's "
+                   "scale",
+                   qz_st_dtype_name(x->t->dtype), m->adapters[x->hits[0].adapter].path, x->name, first, first + n - 1);
+}
+
 /* Rows [first, first + n) as float32: buf has room for them twice. */
 static qz_status merge_rows(qz_merge *m, const qz_merge_tensor *x, const qz_low_rank *low, size_t first, size_t n,
                             float *buf, qz_error *err) {
@@ -279,10 +298,7 @@ static qz_status put_merged(qz_merge *m, const qz_merge_tensor *x, qz_st_writer 
         round_job j = {.dtype = x->t->dtype, .x = buf, .was = x->t->data + r * cols * each, .out = bytes,
                        .n = n * cols};
         qz_pool_run(m->run->pool, 0, round_rows, &j);
-        if (atomic_load(&j.wild))
-            return qz_fail(err, QZ_ENONFINITE,
-                           "merged values that %s cannot hold: tensor '%s', rows %zu to %zu; check the adapter's scale",
-                           qz_st_dtype_name(x->t->dtype), x->name, r, r + n - 1);
+        if (atomic_load(&j.wild)) return blame(m, x, r, n, buf, err);
         m->values_changed += atomic_load(&j.changed);
         QZ_TRY(qz_st_writer_write(out, bytes, n * cols * each, err));
     }
