@@ -177,7 +177,7 @@ static qz_status describe_nvfp4(const qz_ct_setting *s, qz_model *m, qz_error *e
 static const char *const beside_fp8[] = { "weight_scale", "input_scale", "weight_zero_point", NULL };
 static const char *const beside_fp4[] = { "weight_scale", "weight_global_scale", "input_global_scale", NULL };
 #define FLOATS(name_, also_, bits_, codes_, beside_, holds_, describe_)                                               \
-    { .name = name_, .also = also_, .bits = bits_, .codes = codes_, .beside = beside_, .holds = holds_,                 \
+    { .name = name_, .also = also_, .bits = bits_, .codes = codes_, .beside = beside_, .holds = holds_,               \
       .item = make_item, .parts = parts, .pack = pack, .round = round_codes, .add = add, .describe = describe_ }
 const qz_ct_format qz_ct_float = FLOATS("float-quantized", "naive-quantized", 8, "weight", beside_fp8, holds_fp8,
                                         describe_fp8),
