@@ -116,6 +116,7 @@ typedef struct {
     size_t head_layers;               /* GGUF: layers behind the last that predict more tokens */
     size_t n_carried;                 /* GGUF: keys of a GGUF source that stay as they are */
     size_t n_fallbacks;               /* tensors that got another type than asked for */
+    bool own_scales;                  /* merged matrices keep tensor scales of their own, as the reference */
     const qz_artifact_context *context;
     const void *impl;                 /* the scheme's own */
 } qz_artifact_plan;

@@ -114,10 +114,10 @@ qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run
 qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
                              const char *owner, qz_error *err);
 /* folder_claims.c: settings of quantization_config that are not honoured (before the files are read); modules that its
- * lists leave float and that have codes (all tensors added); linears without codes that it does not leave float, scales
- * of inputs: a note each (bound). */
+ * lists leave float and that have codes, and entries that name none, counted (all tensors added); linears without codes
+ * that it does not leave float, scales of inputs: a note each (bound). */
 qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err);
-qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err);
+qz_status qz_folder_claims_lists(qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
 /* A scale beside FP8 codes: as qz_folder_add_part, refused beside a weight that is float. */
 qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,

@@ -131,7 +131,41 @@ static void module_of(const qz_tensor_view *t, char *out, size_t room) {
                    t->file_name);
 }
 
-qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
+/* A stored tensor of the module, or of one inside of it. */
+static qz_status names_any(const qz_folder_reader *r, const char *entry, bool *yes, qz_error *err) {
+    char name[QZ_ST_MAX_NAME];
+    *yes = qz_folder_part(r->dir, entry, "weight") || qz_folder_part(r->dir, entry, "weight_packed") ||
+           qz_folder_part(r->dir, entry, "qweight");
+    for (size_t f = 0; f < r->dir->n_files && !*yes; f++)
+        for (size_t i = 0; i < r->dir->files[f].n && !*yes; i++) {
+            (void)snprintf(name, sizeof name, "%s", r->dir->files[f].tensors[i].name);
+            /* wildcards name a module as a whole: any that the tensor lies in */
+            for (char *dot; (dot = strrchr(name, '.')) != NULL && !*yes;) {
+                *dot = 0;
+                QZ_TRY(entry_names(entry, name, r->config->file, yes, err));
+            }
+        }
+    return QZ_OK;
+}
+
+/* Entries that name nothing of the files: of another model, or misspelt. A tied head has no tensor. */
+static qz_status count_strangers(qz_folder_reader *r, qz_error *err) {
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json_t *list = json_object_get(r->config->q, lists[i]);
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            const char *e = json_string_value(json_array_get(list, k));
+            bool yes = false;
+            if (!e || qz_str_ends(e, "lm_head")) continue;
+            QZ_TRY(names_any(r, e, &yes, err));
+            if (yes || r->m->n_no_module++) continue;
+            r->m->no_module = qz_arena_printf(&r->m->arena, "%s '%.100s'", lists[i], e);
+            if (!r->m->no_module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+        }
+    }
+    return QZ_OK;
+}
+
+qz_status qz_folder_claims_lists(qz_folder_reader *r, qz_error *err) {
     char module[QZ_ST_MAX_NAME];
     const char *key, *entry;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
@@ -155,7 +189,7 @@ qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
                            "correct the list",
                            module, key, r->config->file, entry, t->file);
     }
-    return QZ_OK;
+    return count_strangers(r, err);
 }
 
 qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err) {

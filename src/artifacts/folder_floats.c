@@ -136,7 +136,7 @@ qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_ite
         return qz_fail(err, QZ_ENUMERIC,
                        "no scale of inputs: tensor '%s': expected inputs up to a finite value above 0 in the "
                        "calibration, found %g; choose a level with scales at run time (ct:fp8_dynamic, ct:int8, "
-                       "ct:nvfp4a16), or --module PATTERN=keep",
+                       "ct:nvfp4a16, modelopt:fp8_dynamic, modelopt:nvfp4a16), or --module PATTERN=keep",
                        it->name, (double)it->input_amax);
     return qz_artifact_writer_bytes(w, bytes, info->bytes, err);
 }

@@ -184,7 +184,12 @@ static const qz_folder_kind kind = { .name = "a ModelOpt", .quantizes = qz_folde
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
     (void)run;
-    (void)ctx;
+    out->own_scales = ctx && ctx->as_reference && layout_of(&out->spec)->form.block_rows == 0;
+    if (out->own_scales)
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "q k v and gate up get tensor scales of their own, as ModelOpt " VERSION " exports them: "
+                            "servers code them again under the largest ('quantz check': CHK-MERGED); --search best "
+                            "writes one scale for each set, 'quantz convert --repair' mends"));
     out->spec.values = out->spec.scale >= QZ_SCALE_E8M0 ? qz_folder_values_type(m, true) : QZ_TYPE_F32;
     return qz_folder_plan(&kind, m, arena, out, err);
 }

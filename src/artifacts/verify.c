@@ -209,6 +209,9 @@ static qz_status check_leftovers(sheet *s, const char *path, const qz_model *m, 
     if (k->n_refused) QZ_TRY(row(s, "keys", false, detail ? detail : ""));
     detail = qz_arena_printf(arena, "%u not read: %s", k->n_noted, k->noted);
     if (k->n_noted) QZ_TRY(row(s, "keys", true, detail ? detail : ""));
+    detail = qz_arena_printf(arena, "%zu entr%s no module of the files, first %s", m->n_no_module,
+                             m->n_no_module == 1 ? "y names" : "ies name", m->no_module ? m->no_module : "");
+    if (m->n_no_module) QZ_TRY(row(s, "left float", true, detail ? detail : ""));
     for (size_t i = 0; i < m->n_doubts; i++) QZ_TRY(row(s, "flags", false, m->doubts[i]));
     return QZ_OK;
 }

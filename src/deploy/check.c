@@ -106,6 +106,16 @@ static bool copied(const qz_check_facts *x) {
            qz_type_by_ggml_id((int)qz_ftype_get(x->scheme->ftype)->type) == QZ_TYPE_MXFP4;
 }
 
+/* Of FP4 that nobody here has made there may be nothing in 16 bits. */
+static void say_small(const qz_check_facts *x, bool as_published, qz_findings *f) {
+    const qz_pitfall *p = qz_pitfall_get("CHK-SMALL");
+    const char *look = "look for the same model in 16 bits; if FP4 is all there is, serve it as it is";
+    const qz_finding small = {p->code, as_published ? QZ_FINDING_NOTE : p->level, "", NULL,
+                              as_published ? look : p->fix, p->source};
+    qz_findings_add(f, &small, "%.2f billion weights: 16 bits take %.2f GB and fit %.2f GB", (double)x->params / 1e9,
+                    (double)x->float_bytes / 1e9, (double)x->budget / 1e9);
+}
+
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *served = x->wanted ? x->wanted : x->spec;
     const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5),
@@ -133,8 +143,7 @@ void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const bool training = x->workload && strcasecmp(x->workload, "training") == 0;
     if (quantized && bits_of(x, served) < 8 && !training && x->params && x->params < 3000000000u && x->budget &&
         x->floats_fit)
-        qz_check_add(f, "CHK-SMALL", "", "%.2f billion weights: 16 bits take %.2f GB and fit %.2f GB",
-                     (double)x->params / 1e9, (double)x->float_bytes / 1e9, (double)x->budget / 1e9);
+        say_small(x, is_fp4(served->kind) && !x->wanted && !x->provenance, f);
     if (stored && x->artifact && !x->provenance)
         qz_check_add(f, "CHK-PROV", "", "no manifest, no quantizer, no recipe: origin UNKNOWN");
     if (x->adapter == 3)

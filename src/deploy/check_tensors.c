@@ -148,6 +148,9 @@ static void check_leftovers(qz_check_job *j) {
     if (k->n_absent)
         qz_check_add(&j->f, "MOD-ABSENT", config, "%u key%s absent, defaults of the family used: %s", k->n_absent,
                      k->n_absent == 1 ? "" : "s", k->absent);
+    if (m->n_no_module)
+        qz_check_add(&j->f, "MOD-IGNORED", config, "%zu entr%s no module of the files, first %s", m->n_no_module,
+                     m->n_no_module == 1 ? "y names" : "ies name", m->no_module);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);

@@ -89,6 +89,24 @@ static void try_groups(const qz_deploy_shape *s, const qz_target *t, setting bas
     }
 }
 
+/* The same codes in another layout, which 'convert' writes without loss: of FP4 nothing else is left to make. */
+static const char *other_layout(const qz_deploy_shape *s, qz_deploy from, const qz_target *t, char buf[128]) {
+    static const struct { qz_deploy from, to; } edges[] = {{QZ_DEPLOY_MODELOPT_FP4, QZ_DEPLOY_NVFP4},
+                                                           {QZ_DEPLOY_NVFP4, QZ_DEPLOY_MODELOPT_FP4},
+                                                           {QZ_DEPLOY_MODELOPT_MXFP4, QZ_DEPLOY_CT_MXFP4},
+                                                           {QZ_DEPLOY_MODELOPT_MXFP4, QZ_DEPLOY_MODELOPT_FP4},
+                                                           {QZ_DEPLOY_CT_MXFP4, QZ_DEPLOY_MODELOPT_FP4}};
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        const qz_loads *l = qz_loads_get(edges[i].to, t->engine);
+        const qz_deploy_spec spec = {.kind = edges[i].to, .bits = 4, .sym = true, .dtype = "bfloat16"};
+        if (edges[i].from != from || !l || l->how != QZ_RUNS || !works(s, &spec, *t, t->tp ? t->tp : 1)) continue;
+        (void)snprintf(buf, 128, "the same codes in another layout: quantz convert --to %s",
+                       qz_deploy_get(edges[i].to)->name);
+        return buf;
+    }
+    return NULL;
+}
+
 static const char *other_kind(const qz_deploy_shape *s, const qz_target *t, char buf[128]) {
     static const qz_deploy order[] = {QZ_DEPLOY_GPTQ, QZ_DEPLOY_AWQ, QZ_DEPLOY_CT_INT, QZ_DEPLOY_FP8, QZ_DEPLOY_GGUF,
                                       QZ_DEPLOY_MLX, QZ_DEPLOY_FLOAT};
@@ -116,7 +134,8 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
                                  char buf[128]) {
     unsigned tp = t->tp ? t->tp : 1;
     const qz_loads *l = qz_loads_get(spec->kind, t->engine);
-    if (l && l->how == QZ_REFUSES) return other_kind(s, t, buf);
+    const char *same = l && l->how == QZ_REFUSES ? other_layout(s, spec->kind, t, buf) : NULL;
+    if (l && l->how == QZ_REFUSES) return same ? same : other_kind(s, t, buf);
     setting best = {.cost = 1000};
     for (unsigned change = 0; change < 16; change++) {
         setting x = {.spec = *spec, .tp = tp};

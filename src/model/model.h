@@ -65,6 +65,8 @@ typedef struct qz_model {
     qz_leftover *left; size_t n_left;                /* stored, and none of `tensors` */
     size_t n_other_files; const char *other_file;    /* weight files of the folder that were not
                                                       * opened, the first of them */
+    size_t n_no_module; const char *no_module;       /* entries of its lists of modules that stay float and
+                                                      * that name none here, the first of them; NULL: none */
     const char **doubts; size_t n_doubts;            /* what the container says and its data
                                                       * contradict (qz_model_doubt) */
     const char *path;                                /* as given */

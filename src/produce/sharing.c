@@ -80,7 +80,7 @@ static qz_status measure(qz_run *run, const qz_artifact_plan *plan, const qz_art
 
 qz_status qz_sharing_measure(qz_run *run, const qz_artifact_plan *plan, qz_sharing *out, qz_error *err) {
     *out = (qz_sharing){0};
-    for (size_t i = 0; i < plan->n_items; i++) {
+    for (size_t i = 0; i < plan->n_items && !plan->own_scales; i++) {
         bool yes;
         QZ_TRY(shares(plan, &plan->items[i], &yes, err));
         if (yes) QZ_TRY(measure(run, plan, &plan->items[i], out, err));

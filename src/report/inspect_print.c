@@ -268,6 +268,9 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
     if (k->n_absent)
         qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent,
                       k->n_absent == 1 ? "" : "s", k->absent);
+    if (m->n_no_module)
+        qz_str_printf(out, "  left float   %zu entr%s no module of the files, first %s\n", m->n_no_module,
+                      m->n_no_module == 1 ? "y names" : "ies name", m->no_module);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
 }
 
@@ -393,6 +396,8 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     if (k->n_absent) qz_jw_count(&w, "keys_absent", k->n_absent);
     if (k->n_absent) qz_jw_text(&w, "absent", k->absent);
     if (m->n_other_files) qz_jw_count(&w, "other_files", m->n_other_files);
+    if (m->n_no_module) qz_jw_count(&w, "entries_of_no_module", m->n_no_module);
+    if (m->n_no_module) qz_jw_text(&w, "entry_of_no_module", m->no_module);
     qz_jw_open(&w, "doubts", '[');
     for (size_t i = 0; i < m->n_doubts; i++) qz_jw_text(&w, NULL, m->doubts[i]);
     qz_jw_close(&w, ']');
