@@ -63,6 +63,8 @@ const qz_verb *qz_verb_find(const char *name);
  * option. Texts that are not argv's live in keep. */
 qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help,
                            qz_error *err);
+/* verify --rederive: r->recipe, what quantize is asked for where the artifact r->operands[0] is made again. */
+qz_status qz_recipe_request(qz_arena *keep, qz_request *r, qz_error *err);
 /* By its name, with '-' or '_' between words; NULL: none. */
 const qz_option *qz_option_find(const qz_verb *v, const char *name);
 /* Of options and libraries' keys; NULL: none is so near that it can be meant. */

@@ -12,11 +12,16 @@
 #include "engine/session.h"
 #include "pipeline/evaluate.h"
 #include "produce/produce.h"
+#include "produce/rederive.h"
 #include "report/inspect_print.h"
 #include "text/chat.h"
 
 /* p is zeroed first and may be released whatever is returned. scheme: canonical spelling. */
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err);
+/* The job of r (an artifact's recipe and its source) up to its codes, compared with how->path (rederive.h); what is
+ * made again stands in a folder under TMPDIR, which is removed. out is zeroed first; qz_rederived_release. */
+qz_status qz_quantize_again(qz_run *run, const qz_request *r, const qz_rederive_how *how, qz_rederived *out,
+                            qz_error *err);
 
 typedef struct {
     const qz_source *source;   /* borrowed */

@@ -17,6 +17,7 @@
 #include "artifacts/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
+#include "produce/rederive.h"
 #include "base/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -300,9 +301,10 @@ static qz_status gather(quantizing *j, qz_error *err) {
     if (j->stats.map.ptr && r->stats && !j->imp.windows) qz_recipe_of_stats(&j->recipe, &j->stats.info);
     if (r->stats && !r->data && !r->propagate && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_TOKENS &&
         (qz_recipe_needs_stats(&j->recipe) || j->recipe.spec.scheme == QZ_SCHEME_GGUF))
-        qz_info(j->run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each "
-                        "block what the blocks before it have "
-                        "lost, which is better");
+        qz_info(j->run,
+                "codes under the original model's statistics; --calib FILE in place of --stats also shows each "
+                "block what the blocks before it have "
+                "lost, which is better");
     QZ_TRY(join_accepted(j, &j->imp, j->data.accepted, err));
     QZ_TRY(qz_importance_open(r->imatrix, &j->arena, &j->imp, &j->o, err));
     j->o.rehearse = r->dry_run;
@@ -320,7 +322,8 @@ static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
     QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plan, err));
     if (r->dry_run) {
         if (qz_produce_method(&j->recipe, &j->imp)->needs(&j->recipe.codes) && !r->data && !r->stats && !r->imatrix)
-            qz_warn(j->run, "%s: the real run needs calibration: give --calib FILE or --stats FILE", j->plan.spec.name);
+            qz_warn(j->run, "%s: the real run needs calibration: give --calib FILE or --stats FILE",
+                    j->plan.spec.name);
         QZ_TRY(qz_importance_survey(j->run, &j->plan, &j->imp, &j->o, p, err));
         return print_plan(&j->plan, r, p, &j->arena, err);
     }
@@ -392,16 +395,7 @@ static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     return produce(j, p, err);
 }
 
-qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
-    *p = (qz_produced){0};
-    quantizing *j = qz_calloc_array(1, sizeof *j);
-    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    j->run = j->outs.run = run;
-    j->r = r;
-    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats,
-                                .imatrix_file = r->imatrix, .proof_data = r->data};
-    qz_status st = run_job(j, p, err);
-    if (st == QZ_OK && !r->dry_run) memcpy(scheme, j->plan.spec.name, sizeof j->plan.spec.name);
+static void end_job(quantizing *j, qz_status st) {
     qz_stats_release(&j->stats);
     /* refused: nothing to resume */
     if (j->made && qz_exit_code(st) == 2) (void)qz_remove_tree(j->made, &(qz_error){0});
@@ -414,7 +408,64 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     qz_free(j->out);
     qz_free(j->made);
     qz_free(j);
+}
+
+static qz_status begin_job(qz_run *run, const qz_request *r, quantizing **out, qz_error *err) {
+    quantizing *j = *out = qz_calloc_array(1, sizeof *j);
+    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->run = j->outs.run = run;
+    j->r = r;
+    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats,
+                                .imatrix_file = r->imatrix, .proof_data = r->data};
+    return QZ_OK;
+}
+
+qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
+    quantizing *j;
+    *p = (qz_produced){0};
+    QZ_TRY(begin_job(run, r, &j, err));
+    qz_status st = run_job(j, p, err);
+    if (st == QZ_OK && !r->dry_run) memcpy(scheme, j->plan.spec.name, sizeof j->plan.spec.name);
+    end_job(j, st);
     return st;
+}
+
+/* The job up to its plan; statistics that it makes stand in `folder`. */
+static qz_status rederive(quantizing *j, const char *folder, const qz_rederive_how *how, qz_rederived *out,
+                          qz_error *err) {
+    QZ_TRY(qz_recipe_make(j->r, j->r->to, &j->arena, &j->recipe, err));
+    QZ_TRY(open_source(j, err));
+    j->o.source_dir = qz_path_is_dir(j->r->operands[0]) ? j->r->operands[0] : NULL;
+    if ((j->out = qz_path_join(folder, "again")) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    QZ_TRY(gather(j, err));
+    QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plan, err));
+    qz_rederive_how here = *how;
+    here.folder = folder;
+    return qz_rederive(j->run, &(qz_produce_job){&j->s, &j->plan, &j->imp, &j->o, how->path}, &here, out, err);
+}
+
+qz_status qz_quantize_again(qz_run *run, const qz_request *r, const qz_rederive_how *how, qz_rederived *out,
+                            qz_error *err) {
+    quantizing *j;
+    const char *base = getenv("TMPDIR");
+    char folder[4096];
+    *out = (qz_rederived){0};
+    if (base == NULL || *base == 0) base = "/tmp";
+    if ((size_t)snprintf(folder, sizeof folder, "%s/quantz-rederive-XXXXXX", base) >= sizeof folder ||
+        !mkdtemp(folder))
+        return qz_fail(err, QZ_EIO,
+                       "cannot make a folder for what is made again in '%s': set TMPDIR to one that can be "
+                       "written",
+                       base);
+    qz_status st = begin_job(run, r, &j, err);
+    if (st == QZ_OK) {
+        st = rederive(j, folder, how, out, err);
+        if (j->made) (void)qz_remove_tree(j->made, &(qz_error){0}); /* the folder's end says what is left */
+        end_job(j, st);
+    }
+    qz_error rest = {0};
+    const qz_status gone = qz_remove_tree(folder, &rest);
+    return st == QZ_OK && gone != QZ_OK ? (*err = rest, gone) : st;
 }
 
 qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) {

@@ -214,7 +214,7 @@ static void coders_close(coders *c, qz_produced *out) {
 _Static_assert(sizeof((qz_produced *)0)->note == sizeof((qz_method_notes *)0)->text, "one is copied into the other");
 
 /* ---- writing ---- */
-typedef struct { qz_artifact_writer *w; qz_proof proof; qz_produced *out; } sink;
+typedef struct { qz_artifact_writer *w; qz_proof proof; qz_produced *out; } sink; /* w NULL: only what is meant */
 
 /* The range of inputs that come divided by folded scales; linears that read the same have one. */
 static qz_status scale_inputs(coders *c, size_t i, const float *scales, qz_error *err) {
@@ -232,12 +232,12 @@ static qz_status put_codes(coders *c, sink *k, size_t i, const qz_method_result 
     if (r->q) QZ_TRY(scale_inputs(c, i, r->q->input_scales, err));
     if (r->f) {
         QZ_TRY(qz_proof_folded(&k->proof, r->f, err));
-        return qz_artifact_writer_put_folded(k->w, r->f, err);
+        return k->w ? qz_artifact_writer_put_folded(k->w, r->f, err) : QZ_OK;
     }
     QZ_TRY(r->q->coded ? qz_proof_codes(&k->proof, r->q, err) : qz_proof_blocks(&k->proof, r->q, err));
     k->out->weight_mse += r->q->weight_mse * (double)r->q->rows * (double)r->q->cols;
     if (r->judged) qz_output_error_add(&k->out->output_error, r->q);
-    return qz_artifact_writer_put(k->w, r->q, err);
+    return k->w ? qz_artifact_writer_put(k->w, r->q, err) : QZ_OK;
 }
 
 /* Blocks of the source, in its order or put into GGUF's. */
@@ -253,7 +253,7 @@ static qz_status put_as_it_is(sink *k, const qz_artifact_item *item, qz_error *e
         (void)v->coded->ops->blocks(v->coded, item->type, blocks);
     }
     qz_status st = qz_proof_blocks(&k->proof, &q, err);
-    if (st == QZ_OK) st = qz_artifact_writer_put(k->w, &q, err);
+    if (st == QZ_OK && k->w) st = qz_artifact_writer_put(k->w, &q, err);
     qz_free(blocks);
     return st;
 }
@@ -262,7 +262,7 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
     const qz_method_tensor t = tensor_of(c->job.model, item);
     qz_proof_begin(&k->proof, i);
-    if (item->raw) return qz_artifact_writer_put_raw(k->w, err); /* compared byte by byte */
+    if (item->raw) return k->w ? qz_artifact_writer_put_raw(k->w, err) : QZ_OK; /* compared byte by byte */
     if (as_it_is(item)) return put_as_it_is(k, item, err);
     for (size_t m = 0; item->source && m < METHODS && c->method[m]; m++) {
         const qz_method_ops *ops = c->method[m]->ops;
@@ -277,14 +277,22 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     }
     if (item->source && !is_float(item->type))
         return qz_fail(err, QZ_EBUG, "tensor '%s': no method of %s codes it", item->name, c->job.scheme);
+    if (item->generated && !k->w) return QZ_OK;
     QZ_TRY(qz_proof_float(&k->proof, err)); /* float tensors are converted by the writer */
-    return qz_artifact_writer_put_view(k->w, item->source, err);
+    return k->w ? qz_artifact_writer_put_view(k->w, item->source, err) : QZ_OK;
 }
 
 /* A source's bytes are not read again once its tensor is written (or only a tied one's, which the file still has). */
 static void forget(const qz_artifact_item *item) {
     if (item->raw) qz_map_forget(item->raw->data, (size_t)item->raw->bytes);
     else if (item->source && item->source->data) qz_map_forget(item->source->data, item->source->bytes);
+}
+
+static void progress(qz_run *run, const qz_artifact_plan *plan, size_t i) {
+    qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1,
+                                       .total = plan->n_items, .whole = true,
+                                       .layer = (uint64_t)(plan->items[i].layer + 1),
+                                       .layers = plan->model->config.layers});
 }
 
 static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
@@ -295,13 +303,28 @@ static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(k->w)) < plan->n_items;) {
         st = put_item(&c, k, i, err);
         forget(&plan->items[i]);
-        qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1,
-                                           .total = plan->n_items, .whole = true,
-                                           .layer = (uint64_t)(plan->items[i].layer + 1),
-                                           .layers = plan->model->config.layers});
+        progress(run, plan, i);
     }
     qz_progress_end(run);
     coders_close(&c, k->out);
+    return st;
+}
+
+qz_status qz_produce_meant(qz_run *run, const qz_produce_job *job, const uint8_t *wanted, qz_artifact_writer *w,
+                           qz_proof *proof, qz_error *err) {
+    coders c;
+    qz_produced out = {0};
+    sink k = {.w = w, .proof = *proof, .out = &out};
+    qz_status st = coders_open(&c, run, job->plan, job->imp, job->options->recipe, err);
+    qz_progress_begin(run);
+    for (size_t i = 0; st == QZ_OK && i < job->plan->n_items; i++) {
+        if (!wanted[i]) continue;
+        st = put_item(&c, &k, i, err);
+        progress(run, job->plan, i);
+    }
+    qz_progress_end(run);
+    coders_close(&c, &out);
+    *proof = k.proof;
     return st;
 }
 
@@ -367,10 +390,14 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     const qz_importance *imp = job->imp;
     const qz_produce_options *o = job->options;
     const char *path = job->path;
-    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight,
-                         .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks,
+    *out = (qz_produced){.bytes = plan->total_bytes,
+                         .bits_per_weight = plan->bits_per_weight,
+                         .fallbacks = plan->n_fallbacks,
+                         .other_types = plan->n_fallbacks,
                          .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
-                         .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
+                         .keys = s->model->config.keys,
+                         .ignored_keys = s->model->config.keys.n_refused,
+                         .self_kl = -1};
     if (qz_gguf_is_split(&plan->spec)) out->parts = plan->n_files;
     out->carried = plan->n_carried;
     sink k = {.out = out};

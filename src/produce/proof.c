@@ -353,14 +353,16 @@ static qz_status compare_raw(const qz_artifact_item *it, const qz_model *m, qz_e
     return QZ_OK;
 }
 
+qz_status qz_proof_compare_item(const qz_proof *p, size_t i, const qz_model *m, const char *partial, qz_error *err) {
+    const qz_artifact_item *it = &p->plan->items[i];
+    if (it->raw) return compare_raw(it, m, err);
+    if (it->generated) return compare_generated(p->plan, it, partial, err);
+    if (it->head) return compare_head(p, i, partial, err);
+    return compare_view(p, i, qz_model_find(m, it->name), err);
+}
+
 qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *partial, qz_error *err) {
-    for (size_t i = 0; i < p->plan->n_items; i++) {
-        const qz_artifact_item *it = &p->plan->items[i];
-        if (it->raw) QZ_TRY(compare_raw(it, m, err));
-        else if (it->generated) QZ_TRY(compare_generated(p->plan, it, partial, err));
-        else if (it->head) QZ_TRY(compare_head(p, i, partial, err));
-        else QZ_TRY(compare_view(p, i, qz_model_find(m, it->name), err));
-    }
+    for (size_t i = 0; i < p->plan->n_items; i++) QZ_TRY(qz_proof_compare_item(p, i, m, partial, err));
     return QZ_OK;
 }
 

@@ -38,6 +38,12 @@ qz_status qz_proof_float(qz_proof *p, qz_error *err);
 qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err);
 /* Every tensor of the plan in m, which was read from `partial`. */
 qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *partial, qz_error *err);
+/* The same of item i alone; QZ_EIO, QZ_EBUG or QZ_ENUMERIC: it holds something else. */
+qz_status qz_proof_compare_item(const qz_proof *p, size_t i, const qz_model *m, const char *partial, qz_error *err);
+/* Codes the wanted items [n_items] of a job and adds what they are to hold. w: takes them, all wanted; NULL: nothing is
+ * written. (produce.c) */
+qz_status qz_produce_meant(qz_run *run, const qz_produce_job *job, const uint8_t *wanted, qz_artifact_writer *w,
+                           qz_proof *proof, qz_error *err);
 /* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, proof_text, greedy): of the
  * file `data`, calibration or evaluation, where it is given, else a bundled one. */
 /* Blocks of FP4 are measured against the source (out->block_text; the manifest takes them). */

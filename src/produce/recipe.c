@@ -237,7 +237,9 @@ static void put_ints(const qz_recipe *c, qz_json_writer *w) {
     qz_method_options own = c->codes, usual;
     qz_str out = {0};
     set_defaults(&usual, &c->spec, c->codes.search);
-    if (flows(qz_recipe_method(c)) && (own.propagate || qz_recipe_method(c)->other == NULL))
+    const qz_method *m = qz_recipe_method(c);
+    /* GGUF without any has nothing to choose; with some the recipe is to give the same from tokens and statistics */
+    if (flows(m) && (own.propagate || m->other == NULL || (c->with && strcmp(c->with, "calibration") == 0)))
         put_text(w, "propagate", own.propagate ? "quantized" : "original");
     put_flag(w, "together", !own.sequential);
     for (size_t i = 0; i < PARTS; i++)

@@ -12,7 +12,7 @@
 
 typedef struct { const char *at[32]; size_t n; } qz_text_list;
 
-typedef struct {
+typedef struct qz_request {
     const char *verb;
     char **operands; size_t n_operands;
     /* common */
@@ -77,5 +77,7 @@ typedef struct {
     const char *tokens;
     bool tokenizer;                  /* verify: the tokenizer by behaviour, against `source` */
     const char *source;
+    const char *rederive;            /* verify: "all" or a share, "5%" */
+    const struct qz_request *recipe; /* and what quantize would be asked for: the artifact's recipe, its source */
 } qz_request;
 #endif
