@@ -78,6 +78,8 @@ typedef struct {
                                        * what stands at its place in the file */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
+    bool misfit;                      /* a matrix that stays float because the scheme cannot hold it or its part in the
+                                       * model is not known: no rule and no option keeps it */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
     const float *generated;           /* data of a generated tensor */
     const qz_st_tensor *raw;          /* carried over byte for byte, source NULL */
@@ -162,12 +164,17 @@ typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t w
 typedef struct {
     uint64_t weights, coded;          /* of the model; in fewer bits than a float */
     double bits, bits_all;            /* a coded weight with its scales; over all */
+    uint64_t misfit;                  /* weights that stay float without a rule (qz_artifact_item.misfit) */
     qz_kept kept[QZ_KEPT_KINDS]; size_t n_kept;
 } qz_plan_summary;
 void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *out); /* borrows the plan's strings */
 /* "4718592 of 5771264 weights in 4.5 bits, 6.6 bits per weight over all; kept: 25 norms f32 (…), …" */
 void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out);
 void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out);
+/* Matrices without a rule that stay float, together more than a hundredth of the weights: QZ_EUNSUPPORTED naming the
+ * largest, unless run->accept has QZ_CODE_FLOAT. (Together, as single matrices of a deep model are all below that.) */
+#define QZ_CODE_FLOAT "MOD-FLOAT"
+qz_status qz_plan_judge(qz_run *run, const qz_artifact_plan *p, qz_error *err);
 
 /* ---- writer ---- */
 typedef struct qz_artifact_writer qz_artifact_writer;

@@ -264,6 +264,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
     if (qz_item_place(it) == 0) out->n_fallbacks++; /* a stack is one tensor */
     it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols,
                                qz_gguf_type_get(ch->wanted)->name, qz_gguf_type_get(ch->type)->name);
+    it->misfit = qz_type_get(it->type)->kind == QZ_KIND_FLOAT;
     return it->note ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
 }
 

@@ -12,8 +12,12 @@
 #include "base/hash.h"
 #include "model/steps.h"
 
-/* Why a tensor stays: a row of loose_names.def. listed: servers take it for a linear. */
-typedef struct qz_loose_rule { const char *pattern, *what, *one; bool listed; const char *why; } qz_loose_rule;
+/* Why a tensor stays: a row of loose_names.def. listed: servers take it for a linear; misfit: of an item. */
+typedef struct qz_loose_rule {
+    const char *pattern, *what, *one;
+    bool listed, misfit;
+    const char *why;
+} qz_loose_rule;
 typedef enum {
 #define QZ_LOOSE_CASE(id, ...) QZ_LOOSE_##id,
 #include "artifacts/loose_names.def"

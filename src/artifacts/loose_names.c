@@ -4,12 +4,13 @@
 #include <string.h>
 
 static const qz_loose_rule kept[] = {
-#define QZ_LOOSE_KEPT(pattern, what, one, listed, why) { pattern, what, one, listed, why },
+#define QZ_LOOSE_KEPT(pattern, what, one, listed, why) { pattern, what, one, listed, false, why },
 #include "artifacts/loose_names.def"
 #undef QZ_LOOSE_KEPT
 };
 static const qz_loose_rule cases[QZ_LOOSE_CASES] = {
-#define QZ_LOOSE_CASE(id, what, one, listed, why) [QZ_LOOSE_##id] = { NULL, what, one, listed, why },
+#define QZ_LOOSE_CASE(id, what, one, listed, misfit, why) \
+    [QZ_LOOSE_##id] = { NULL, what, one, listed, misfit, why },
 #include "artifacts/loose_names.def"
 #undef QZ_LOOSE_CASE
 };

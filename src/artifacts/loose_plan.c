@@ -25,7 +25,7 @@ static qz_artifact_item raw_item(const qz_loose_tensor *x, const qz_loose_rule *
     const size_t rows = t->n_dims > 1 ? (size_t)t->dims[0] : 1;
     const qz_type type = qz_st_float_type(t->dtype);
     return (qz_artifact_item){ .raw = t, .rule = rule, .note = note, .name = t->name, .out_name = t->name,
-                               .type = type == QZ_TYPE_NONE ? QZ_TYPE_F32 : type, .rows = rows,
+                               .type = type == QZ_TYPE_NONE ? QZ_TYPE_F32 : type, .rows = rows, .misfit = rule->misfit,
                                .cols = rows ? (size_t)(t->elems / rows) : 0,
                                .n_dims = t->n_dims, .layer = -1, .linear = -1, .bytes = t->bytes };
 }

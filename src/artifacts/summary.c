@@ -2,6 +2,7 @@
 #include "artifacts/artifacts_int.h"
 #include "artifacts/loose.h"
 #include "base/json_write.h"
+#include "base/size.h"
 #include "codecs/types.h"
 #include <string.h>
 
@@ -88,6 +89,7 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
             k++;
         if (k == QZ_KEPT_KINDS) k--; /* more reasons than rows: counted in the last */
         else if (k == s->n_kept) s->kept[s->n_kept++] = x;
+        if (it->misfit) s->misfit += n;
         s->kept[k].tensors++;
         s->kept[k].weights += n;
     }
@@ -114,6 +116,7 @@ void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
     qz_jw_count(&w, "weights", s->weights);
     qz_jw_count(&w, "coded", s->coded);
     if (few(s)) qz_jw_count(&w, "coded_below_pct", 90);
+    if (s->misfit) qz_jw_count(&w, "without_rule", s->misfit);
     qz_jw_real(&w, "coded_bits", s->bits);
     qz_jw_real(&w, "bits_per_weight", s->bits_all);
     qz_jw_open(&w, "kept", '[');
@@ -129,4 +132,38 @@ void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
     }
     qz_jw_close(&w, ']');
     qz_jw_close(&w, '}');
+}
+
+/* ---- what stays float without a rule ---- */
+static uint64_t weights_of(const qz_artifact_item *it) { /* the experts of a layer are one tensor */
+    return (uint64_t)it->rows * it->cols * (it->source && it->experts ? it->experts : 1);
+}
+
+qz_status qz_plan_judge(qz_run *run, const qz_artifact_plan *p, qz_error *err) {
+    qz_plan_summary s;
+    size_t tensors = 0;
+    const qz_artifact_item *most = NULL;
+    qz_plan_summarize(p, &s);
+    if ((double)s.misfit <= 0.01 * (double)s.weights) return QZ_OK;
+    for (size_t i = 0; i < p->n_items; i++) {
+        const qz_artifact_item *it = &p->items[i];
+        if (!it->misfit) continue;
+        tensors += qz_item_place(it) == 0;
+        if (!most || weights_of(it) > weights_of(most)) most = it;
+    }
+    qz_kept why = { 0 };
+    describe(p, most, &why);
+    const double share = 100.0 * (double)s.misfit / (double)s.weights;
+    if (run && qz_list_has(run->accept, QZ_CODE_FLOAT)) {
+        qz_warn_once(run,
+                     "%s: %s: %.3g %% of the weights stay float without a rule: %zu tensor%s, the largest '%s' (%s)",
+                     QZ_CODE_FLOAT, p->model->path, share, tensors, qz_plural(tensors), most->name, why.why);
+        return QZ_OK;
+    }
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "too much would stay float without a rule: model '%s', tensor '%s' (%s): expected at most "
+                   "1 %% of the weights, found %.3g %% in %zu tensor%s; take a format that holds them, or --accept %s "
+                   "(with --dry-run it lists every tensor)",
+                   p->model->path, most->name, why.why, share, tensors, qz_plural(tensors),
+                   QZ_CODE_FLOAT);
 }

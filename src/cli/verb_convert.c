@@ -26,7 +26,8 @@ static const qz_option options[] = {
     QZ_OPT_RESUME_ROW,
     {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0,
      "print what is exact, bounded or lossy, write nothing"},
-    QZ_OPT_ACCEPT_LOSS,
+    {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
+     "drop parts, ignore keys that nothing reads, leave matrices float without a rule (MOD-UNUSED,MOD-KEYS,MOD-FLOAT)"},
 };
 const qz_verb qz_verb_convert = {.name = "convert",
                                  .summary = "one artifact from another: exact where the grids allow; --repair mends "

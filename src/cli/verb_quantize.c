@@ -65,7 +65,8 @@ static const qz_option options[] = {
      "below 64 MiB of tensor data and with --search compat)"},
     QZ_OPT_STRICT_ROW,
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
-     "accept findings of the data lint (CAL-DUP …) and of the model (MOD-UNUSED,MOD-KEYS); the artifact says so"},
+     "accept findings of the data lint (CAL-DUP …) and of the model (MOD-UNUSED,MOD-KEYS,MOD-FLOAT); the artifact "
+     "says so"},
     QZ_OPT_ENGINE_ROW,
     QZ_OPT_TP_ROW,
     QZ_OPT_CC_ROW,

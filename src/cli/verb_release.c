@@ -42,7 +42,8 @@ static const qz_option options[] = {
     QZ_OPT_MODULE_ROW,
     QZ_OPT_STRICT_ROW,
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
-     "accept findings of the data lint (CAL-LEAK …) and of the model (MOD-UNUSED,MOD-KEYS); the artifact says so"},
+     "accept findings of the data lint (CAL-LEAK …) and of the model (MOD-UNUSED,MOD-KEYS,MOD-FLOAT); the artifact "
+     "says so"},
     QZ_OPT_ENGINE_ROW,
     QZ_OPT_TP_ROW,
     QZ_OPT_CC_ROW,

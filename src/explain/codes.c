@@ -1,5 +1,6 @@
 /* `explain CODE`: what a code of an error, finding or rule means. Every code that the program prints is a
  * row of a table. */
+#include "artifacts/artifact.h"
 #include "deploy/check.h"
 #include "deploy/pick.h"
 #include "explain/explain.h"
@@ -108,6 +109,20 @@ static bool lint_code(qz_explained *x, const char *word) {
         }
     return false;
 }
+static bool float_code(qz_explained *x, const char *word) {
+    if (strcasecmp(word, QZ_CODE_FLOAT) != 0) return false;
+    qz_explain_say(x,
+                   "%s: a refusal of quantize, release and convert: more than 1 %% of the weights would stay float "
+                   "without a rule",
+                   QZ_CODE_FLOAT);
+    line(x, "cause",
+         "shapes that the format cannot hold, or matrices whose part in the model is not known; embeddings, output "
+         "matrices, norms, routers, towers and prediction heads stay by rules");
+    line(x, "do",
+         "another format or group size; or take the artifact knowingly (--accept " QZ_CODE_FLOAT "): a warning names "
+         "the largest, and its manifest counts them (\"without_rule\" of \"kept\")");
+    return true;
+}
 static bool correction(qz_explained *x, const char *word) {
 #define QZ_CORRECTION(id, claim, truth) \
     if (strcasecmp(id, word) == 0) \
@@ -119,7 +134,7 @@ static bool correction(qz_explained *x, const char *word) {
 
 bool qz_explain_code(qz_explained *x, const char *word) {
     return error_code(x, word) || finding_code(x, word) || rule_code(x, word) || pick_code(x, word) ||
-           lint_code(x, word) || correction(x, word);
+           lint_code(x, word) || float_code(x, word) || correction(x, word);
 }
 
 void qz_explain_code_names(qz_near *near) {
@@ -136,6 +151,7 @@ void qz_explain_code_names(qz_near *near) {
         if (row->code) (void)qz_near_see(near, row->code);
     }
     for (size_t i = 0; (code = qz_lint_code_at(i)) != NULL; i++) (void)qz_near_see(near, code);
+    (void)qz_near_see(near, QZ_CODE_FLOAT);
 }
 
 qz_status qz_explain_errors(qz_explained *x) {

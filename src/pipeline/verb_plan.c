@@ -197,7 +197,7 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
                             .samples = r->samples,
                             .seq_len = r->seq_len}};
     qz_str out = {0};
-    run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
+    run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS "," QZ_CODE_FLOAT; /* figures of a model are no use of it */
     qz_status st = read_query(run, r, &v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);

@@ -44,7 +44,8 @@ qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
     size_t n = 0;
     known[n++] = QZ_CODE_UNUSED;
     known[n++] = QZ_CODE_KEYS;
-    for (const char *c; (c = qz_lint_code_at(n - 2)) != NULL;) known[n++] = c;
+    known[n++] = QZ_CODE_FLOAT;
+    for (const char *c; (c = qz_lint_code_at(n - 3)) != NULL;) known[n++] = c;
     for (qz_piece p; qz_list_next(&codes, &p);) {
         char one[64];
         (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(strcspn(p.at, ", "), sizeof one - 1), p.at);

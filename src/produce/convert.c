@@ -120,7 +120,8 @@ static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_opt
     qz_scheme_spec spec = o->recipe->spec;
     keep_others(&spec, s->model);
     QZ_TRY(keep_floats(&spec, s->model, arena, err));
-    return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);
+    QZ_TRY(qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err));
+    return qz_plan_judge(run, plan, err);
 }
 
 /* ---- measuring ---- */

@@ -94,6 +94,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .k_largest = imp->kv.k, .v_largest = imp->kv.v,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
+    QZ_TRY(qz_plan_judge(run, plan, err));
     if (qz_scheme_static_inputs(spec) && imp->stats) QZ_TRY(qz_input_ranges_fill(run, plan, imp->stats, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);

@@ -8,7 +8,8 @@ for m in $z/../zoo/gpt_oss $z/../zoo/llama4 "$W/qwen"; do
   "$Q" quantize $m --to ct:nvfp4a16 -o "$W/x" --dry-run 2> /dev/null | grep 'experts.0.*proj\|experts\.[a-z]' | head -6
 done
 tr -d ' \n' < "$W/out/config.json" | grep -o '"ignore":[^]]*]'
-"$Q" quantize "$W/qwen" --to ct:w4a16+g64 -o "$W/whole" -q 2>&1 | grep 'weights'
+"$Q" quantize "$W/qwen" --to ct:w4a16+g64 -o "$W/whole" -q 2>&1 | grep 'without a rule'
+"$Q" quantize "$W/qwen" --to ct:w4a16+g64 -o "$W/whole" --accept MOD-FLOAT -q 2>&1 | grep 'weights'
 tr -d ' \n' < "$W/whole/config.json" | grep -o '"ignore":[^]]*]' | cut -c1-400
 "$Q" quantize $z/../zoo/llama4 --to bnb:nf4 -o "$W/bnb" -q 2> /dev/null | grep weights
 tr -d ' \n' < "$W/bnb/config.json" | grep -o '"llm_int8_skip_modules":[^]]*]'

@@ -11,9 +11,9 @@ end() { head="{$head}"; while [ $((${#head} % 8)) -ne 0 ]; do head="$head "; don
 export COLUMNS=2000
 try() { "$Q" quantize "$W/m" -q -f -o "$W/o" --to "${1:-ct:nvfp4a16}" "${@:2}" 2>&1 | grep 'error\|warning\|weights:' | sed "s#$W/##g"; }
 base() { add l.0.q_proj.weight F32 4,32 512 '12=3'; add model.embed_tokens.weight F32 8,32 1024 '21=3'; }
-begin; base; add l.0.down_proj.weight F32 4,31 496 '12=3'; add ids I64 1,8 64; add on BOOL 3 3; add one F32 '' 4 'AA=3'; add none.weight F32 0,32 0; add five.weight F32 1,1,1,1,2 8 'AA=3'; add .weight F32 2,2 16 'AA=3'; end; try
-begin; base; add l.0.mlp.experts.gate_up_proj F32 2,4,32 1024 '12=3'; add l.0.mlp.experts.down_proj F32 2,31,2 496 '12=3'; end; try
-begin; base; add l.0.mlp.experts.gate_up_proj F32 2,4,32 1024 '12=3'; add l.0.mlp.experts.down_proj F32 2,32,2 512 '12=3'; end; try
+begin; base; add l.0.down_proj.weight F32 4,31 496 '12=3'; add ids I64 1,8 64; add on BOOL 3 3; add one F32 '' 4 'AA=3'; add none.weight F32 0,32 0; add five.weight F32 1,1,1,1,2 8 'AA=3'; add .weight F32 2,2 16 'AA=3'; end; try; try ct:nvfp4a16 --accept MOD-FLOAT
+begin; base; add l.0.mlp.experts.gate_up_proj F32 2,4,32 1024 '12=3'; add l.0.mlp.experts.down_proj F32 2,31,2 496 '12=3'; end; try ct:nvfp4a16 --accept MOD-FLOAT
+begin; base; add l.0.mlp.experts.gate_up_proj F32 2,4,32 1024 '12=3'; add l.0.mlp.experts.down_proj F32 2,32,2 512 '12=3'; end; try ct:nvfp4a16 --accept MOD-FLOAT
 begin; base; add l.0.up_proj.weight F32 4,32 512 "$(printf '\300\177')"; end; try
 begin; base; printf '\0\0\300\177' >> "$data"; at=$((at + 4)); head -c 508 /dev/zero >> "$data"; at=$((at + 508)); head="$head,\"l.0.v_proj.weight\":{\"dtype\":\"F32\",\"shape\":[4,32],\"data_offsets\":[$((at - 512)),$at]}"; end; try
 begin; base; add l.0.k_proj.weight F8_E4M3 4,32 128; end; try
