@@ -251,7 +251,8 @@ static qz_status read_all(qz_adapter *a, qz_error *err) {
     qz_status st = config && weights ? QZ_OK : no_memory(a, err);
     if (st == QZ_OK && !qz_path_exists(config))
         st = qz_fail(err, QZ_EUSAGE, "not a LoRA adapter: '%s': expected a folder with " CONFIG " and " WEIGHTS
-                     " (PEFT's save_pretrained), found %s", a->path, qz_path_kind_text(a->path));
+                     " (PEFT's save_pretrained), or a file .gguf, found %s",
+                     a->path, qz_path_kind_text(a->path));
     if (st == QZ_OK) st = qz_json_load(config, CONFIG_LIMIT, &root, err);
     if (st == QZ_OK) st = read_config(a, root, config, err);
     if (st == QZ_OK && !qz_path_exists(weights))
@@ -283,12 +284,13 @@ static qz_status open_text(qz_adapter *a, const char *text, qz_error *err) {
         errno = 0;
         a->weight = strtod(colon + 1, &end);
         if (end == colon + 1 || *end || errno || !isfinite(a->weight))
-            return qz_fail(err, QZ_EUSAGE, "bad scale of an adapter: '%s': expected DIR or DIR:NUMBER", text);
+            return qz_fail(err, QZ_EUSAGE, "bad scale of an adapter: '%s': expected DIR, FILE.gguf or DIR:NUMBER", text);
         a->path = qz_arena_strndup(&a->arena, text, (size_t)(colon - text));
         if (a->path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening adapter '%s'", text);
     }
     if (!qz_path_exists(a->path)) return qz_path_missing(a->path, err);
-    return read_all(a, err);
+    const bool file = qz_str_ends(a->path, ".gguf") && !qz_path_is_dir(a->path);
+    return file ? qz_adapter_open_gguf(a, err) : read_all(a, err);
 }
 
 qz_status qz_adapter_open(const char *text, qz_adapter *a, qz_error *err) {
@@ -299,6 +301,7 @@ qz_status qz_adapter_open(const char *text, qz_adapter *a, qz_error *err) {
 }
 
 void qz_adapter_release(qz_adapter *a) {
+    qz_adapter_close_gguf(a);
     qz_st_release(&a->file);
     qz_arena_release(&a->arena);
     *a = (qz_adapter){0};

@@ -1,16 +1,20 @@
-/* A LoRA adapter as PEFT saves it: adapter_config.json beside adapter_model.safetensors.
- *   qz_adapter a; qz_adapter_open("dir", &a, err); a.parts[0..n) say what each does to a tensor of the base;
+/* A LoRA adapter as PEFT saves it (adapter_config.json beside adapter_model.safetensors), or as the GGUF file that
+ * llama.cpp takes (whose orders are those of a model's GGUF file: its parts are there once the base is known).
+ *   qz_adapter a; qz_adapter_open("dir", &a, err); qz_adapter_settle(run, &a, &config of the base, err);
+ *   a.parts[0..n) say what each does to a tensor of the base;
  *   qz_adapter_spelling finds that tensor; qz_adapter_release(&a).
  * What a part does to the base's tensor W [rows, cols]: W becomes `whole` where there is one; then W += scale · B·A (of
  * an embedding, and where the base stores [in, out]: its transpose), or of a bias W += scale · add.
  * Refused by name: other kinds of adapters, DoRA, any option that changes what the tensors mean (adapter_keys.def),
  * start values that were taken out of the base's weights, pickles, values that are not finite.
  * Ownership: everything lives in the adapter. Errors: QZ_EFORMAT, QZ_EUNSUPPORTED, QZ_ENONFINITE naming the tensor.
- * Source: peft 0.21.2. */
+ * Source: peft 0.21.2; convert_lora_to_gguf.py and llama-adapter.cpp of llama-cpp-python 0.3.36. */
 #ifndef QZ_ARTIFACTS_ADAPTER_H
 #define QZ_ARTIFACTS_ADAPTER_H
 #include "base/arena.h"
+#include "base/run.h"
 #include "formats/safetensors.h"
+#include "model/config.h"
 
 typedef struct {
     const char *target;              /* the base's, as the adapter names it: "model.layers.0.mlp.up_proj.weight" */
@@ -27,6 +31,7 @@ typedef struct {
     uint64_t rank;
     bool rslora, ties;               /* use_rslora, ensure_weight_tying */
     double weight;                   /* of what the user wants: scales include it */
+    struct qz_gguf *gguf;            /* of a GGUF file, else NULL */
     qz_st file;
     qz_adapter_part *parts; size_t n;
     const char **absent; size_t n_absent; /* of target_modules and modules_to_save: no tensor is of them */
@@ -34,8 +39,14 @@ typedef struct {
     qz_arena arena;
 } qz_adapter;
 
-/* "DIR" or "DIR:SCALE", which multiplies the adapter's own scale. */
+/* "DIR" or "DIR:SCALE", which multiplies the adapter's own scale; FILE.gguf in DIR's place. */
 qz_status qz_adapter_open(const char *text, qz_adapter *a, qz_error *err);
+/* The parts of a GGUF file, in the names and orders of the base's checkpoint, whatever container `base` was read from;
+ * of a folder, or the second time: nothing. QZ_EFORMAT, QZ_EUNSUPPORTED: it is another model's. */
+qz_status qz_adapter_settle(qz_run *run, qz_adapter *a, const qz_config *base, qz_error *err);
+/* For adapter.c: header and checks of the file a->path; its end. */
+qz_status qz_adapter_open_gguf(qz_adapter *a, qz_error *err);
+void qz_adapter_close_gguf(qz_adapter *a);
 void qz_adapter_release(qz_adapter *a);
 /* Spelling i of a part's target among those of wrapped models, in buf; false behind the last. The first is its own. */
 bool qz_adapter_spelling(const char *target, size_t i, char *buf, size_t size);

@@ -2,6 +2,7 @@
  * float32 (tests/golden/lora, tests/interop/make_lora.py); the same model from a float32 GGUF file, whose rows of
  * query, key and value heads stand in another order; one text against itself in pieces, beside others, on threads. */
 #include "artifacts/adapter_bind.h"
+#include "artifacts/adapter_gguf.h"
 #include "artifacts/testing.h"
 #include "base/json.h"
 #include "base/rng.h"
@@ -12,21 +13,22 @@
 #include <unistd.h>
 
 enum { CAP = 96, MOST = 64 };
-static char out[] = "/tmp/qz_adet_XXXXXX";
+static char out[] = "/tmp/qz_adet_XXXXXX", low[] = "/tmp/qz_adet_XXXXXX.gguf";
 
 typedef struct { qz_run run; qz_source s; qz_adapter a; qz_lora *lora; qz_engine *e; } rig;
 
-static void open_with(rig *r, const char *path, const qz_adapter *a, size_t threads) {
+static void open_with(rig *r, const char *path, qz_adapter *a, size_t threads) {
     OK(qz_run_init(&r->run, threads, err));
     OK(qz_source_open(&r->run, path, &r->s, err));
     qz_bind_to to = {&r->s, NULL, 0};
+    OK(qz_adapter_settle(&r->run, a, &r->s.model->config, err));
     OK(qz_adapter_bind(a, 1, &to, &r->lora, err));
     OK(qz_engine_open(&r->run, r->s.model, &(qz_engine_options){.lora = r->lora}, &r->e, err));
 }
 static void open_rig(rig *r, const char *path, const char *adapter, size_t threads) {
     char name[96];
     *r = (rig){0};
-    (void)snprintf(name, sizeof name, "tests/golden/lora/%s", adapter);
+    (void)snprintf(name, sizeof name, "%s%s", *adapter == '/' ? "" : "tests/golden/lora/", adapter);
     OK(qz_adapter_open(name, &r->a, err));
     open_with(r, path, &r->a, threads);
 }
@@ -44,13 +46,15 @@ static double logprob(const float *logits, size_t v, size_t id) {
     return (double)logits[id] - max - log(sum);
 }
 
-static void as_peft(const char *path, const char *adapter) {
+/* file: the adapter, of the set's folder or with a path of its own. */
+static void as_peft_from(const char *path, const char *adapter, const char *file) {
     rig r;
     char name[96];
     json_t *golden = NULL, *seq;
     size_t which;
     double worst = 0;
-    open_rig(&r, path, adapter, 2);
+    (void)snprintf(name, sizeof name, "%s%s%s", *file == '/' ? "" : adapter, *file && *file != '/' ? "/" : "", file);
+    open_rig(&r, path, name, 2);
     (void)snprintf(name, sizeof name, "tests/golden/lora/%s/golden.json", adapter);
     OK(qz_json_load(name, 1 << 20, &golden, err));
     const size_t v = (size_t)r.s.model->config.vocab_size;
@@ -75,6 +79,45 @@ static void as_peft(const char *path, const char *adapter) {
     close_rig(&r);
 }
 
+static void as_peft(const char *path, const char *adapter) { as_peft_from(path, adapter, ""); }
+
+/* The adapter of the folder as this program writes it. */
+static void write_gguf(const qz_adapter *a, const char *base, const char *path, qz_type type) {
+    qz_config c;
+    qz_run run;
+    char config[160];
+    (void)snprintf(config, sizeof config, "%s/config.json", base);
+    OK(qz_run_init(&run, 1, err));
+    OK(qz_config_load(config, &c, err));
+    qz_adapter_gguf g = {.adapter = a, .base = &c, .type = type, .name = "made"};
+    OK(qz_adapter_gguf_plan(&run, &g, err));
+    OK(qz_adapter_gguf_write(&g, path, err));
+    qz_adapter_gguf_release(&g);
+    qz_run_release(&run);
+}
+
+/* The converter's own files, and those with scales that it does not write; beside folders and GGUF files. */
+static void from_gguf(void **state) {
+    (void)state;
+    static const char *const sets[] = {"llama-plain", "llama-rslora"};
+    as_peft_from("tests/golden/zoo/llama", "llama-embed", "adapter.f32.gguf");
+    as_peft_from("tests/golden/zoo/qwen3_moe-sparse", "qwen3_moe-experts", "adapter.f32.gguf");
+    for (size_t i = 0; i < 2; i++) {
+        qz_adapter a;
+        char name[96];
+        (void)snprintf(name, sizeof name, "tests/golden/lora/%s", sets[i]);
+        OK(qz_adapter_open(name, &a, err));
+        write_gguf(&a, "tests/golden/zoo/llama", low, QZ_TYPE_F32);
+        qz_adapter_release(&a);
+        as_peft_from("tests/golden/zoo/llama", sets[i], low);
+    }
+    convert("tests/golden/zoo/llama", "gguf:F32", out);
+    as_peft_from(out, "llama-rslora", low);
+    as_peft_from(out, "llama-embed", "adapter.f32.gguf");
+    convert("tests/golden/zoo/qwen3_moe-sparse", "gguf:F32", out);
+    as_peft_from(out, "qwen3_moe-experts", "adapter.f32.gguf");
+}
+
 static void oracle(void **state) {
     (void)state;
     as_peft("tests/golden/zoo/llama", "llama-plain");
@@ -87,6 +130,59 @@ static void oracle(void **state) {
     as_peft(out, "llama-embed");
     convert("tests/golden/zoo/qwen3_moe-sparse", "gguf:F32", out);
     as_peft(out, "qwen3_moe-experts");
+}
+
+/* ---- files that lie ---- */
+/* The file with the first `from` as `to` of the same length. NULL: *text of its errors. */
+static void lie(const char *from, const char *to, size_t n, const char *says) {
+    qz_adapter a;
+    qz_config c;
+    char *bytes;
+    size_t all, at = 0;
+    OK(qz_config_load("tests/golden/zoo/llama/config.json", &c, err));
+    OK(qz_read_file("tests/golden/lora/llama-embed/adapter.f32.gguf", 1 << 22, &bytes, &all, err));
+    while (at + n < all && memcmp(bytes + at, from, n) != 0) at++;
+    assert_true(at + n < all);
+    memcpy(bytes + at, to, n);
+    OK(qz_write_file(low, bytes, all, err));
+    qz_error e = {0};
+    qz_status st = qz_adapter_open(low, &a, &e);
+    if (st == QZ_OK) {
+        st = qz_adapter_settle(NULL, &a, &c, &e);
+        qz_adapter_release(&a);
+    }
+    if (st == QZ_OK || !strstr(e.text, says)) fail_msg("'%s': %s", says, st == QZ_OK ? "is read" : e.text);
+    qz_free(bytes);
+}
+
+static void hostile(void **state) {
+    (void)state;
+    static const char nan[] = "\6\0\0\0\0\0\xc0\x7f";
+    char *bytes;
+    size_t n;
+    qz_config c;
+    lie("general.type", "general.tipe", 12, "general.type");
+    lie("adapter.lora.alpha", "adapter.alora.alph", 18, "not computed here");
+    lie("llama", "lla_a", 5, "expected llama");
+    lie("lora_a", "lora_c", 6, "no LoRA");
+    lie(".weight.lora_b", ".weighx.lora_b", 14, "half of an adapter");
+    lie("token_embd.weight.lora_a", "token_embx.weight.lora_a", 24, "half of an adapter");
+    lie("\6\0\0\0\0\0\x80\x40", nan, 8, "adapter.lora.alpha"); /* 4 */
+    OK(qz_read_file("tests/golden/lora/llama-embed/adapter.f32.gguf", 1 << 22, &bytes, &n, err));
+    OK(qz_config_load("tests/golden/zoo/llama/config.json", &c, err));
+    for (size_t i = 0; i < 1200; i++) { /* each byte of the header another: an error or an adapter, never more */
+        const char was = bytes[i];
+        qz_adapter a;
+        bytes[i] = (char)(was ^ (i % 3 ? 0x01 : 0xff));
+        OK(qz_write_file(low, bytes, n, err));
+        qz_error e = {0};
+        if (qz_adapter_open(low, &a, &e) == QZ_OK) {
+            (void)qz_adapter_settle(NULL, &a, &c, &e);
+            qz_adapter_release(&a);
+        }
+        bytes[i] = was;
+    }
+    qz_free(bytes);
 }
 
 /* ---- nothing but the text ---- */
@@ -135,7 +231,7 @@ static void make_adapter(const char *path, made *x) {
     qz_model *m;
     qz_rng g;
     enum { RANK = 3 };
-    *x = (made){.a = {.path = "made up", .parts = x->p}};
+    *x = (made){.a = {.path = "made up", .parts = x->p, .rank = RANK, .alpha = RANK, .weight = 1}};
     qz_rng_seed(&g, 5);
     OK(qz_artifact_open(NULL, path, &m, err));
     size_t room = 0, at = 0;
@@ -165,11 +261,11 @@ static void make_adapter(const char *path, made *x) {
     qz_model_free(m);
 }
 
-static float *logits_of(const char *path, const made *x, size_t *v) {
+static float *logits_of(const char *path, qz_adapter *a, size_t *v) {
     rig r = {0};
     uint32_t ids[MOST];
     qz_kv *kv;
-    open_with(&r, path, &x->a, 1);
+    open_with(&r, path, a, 1);
     *v = (size_t)r.s.model->config.vocab_size;
     for (size_t i = 0; i < MOST; i++) ids[i] = (uint32_t)((i * i + 37 * i + 11) % *v);
     float *y = qz_alloc_array(MOST * *v, sizeof *y);
@@ -186,9 +282,13 @@ static void same_in_gguf(const char *path) {
     double worst = 0, moved = 0;
     make_adapter(path, &x);
     convert(path, "gguf:F32", out);
-    const made none = {.a = {.path = "none", .n = 0}};
-    float *folder = logits_of(path, &x, &v), *file = logits_of(out, &x, &v), *plain = logits_of(path, &none, &v);
+    qz_adapter none = {.path = "none", .n = 0}, read;
+    write_gguf(&x.a, path, low, QZ_TYPE_F32);
+    OK(qz_adapter_open(low, &read, err));
+    float *folder = logits_of(path, &x.a, &v), *file = logits_of(out, &x.a, &v), *plain = logits_of(path, &none, &v),
+          *again = logits_of(path, &read, &v);
     for (size_t i = 0; i < MOST * v; i++) {
+        if (again[i] != folder[i]) fail_msg("%s: %g from the adapter's GGUF file", path, (double)again[i]);
         worst = fmax(worst, fabs((double)folder[i] - (double)file[i]));
         moved = fmax(moved, fabs((double)folder[i] - (double)plain[i]));
     }
@@ -198,6 +298,8 @@ static void same_in_gguf(const char *path) {
     qz_free(folder);
     qz_free(file);
     qz_free(plain);
+    qz_free(again);
+    qz_adapter_release(&read);
 }
 
 static void orders(void **state) {
@@ -210,15 +312,18 @@ static void orders(void **state) {
 
 static int make_name(void **state) {
     (void)state;
-    const int fd = mkstemp(out);
-    return fd < 0 ? -1 : close(fd);
+    const int fd = mkstemp(out), other = mkstemps(low, 5);
+    return fd < 0 || other < 0 ? -1 : close(fd) | close(other);
 }
 static int drop(void **state) {
     (void)state;
+    (void)remove(low);
     return remove_file_artifact(out);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(oracle), cmocka_unit_test(alone), cmocka_unit_test(orders)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(oracle), cmocka_unit_test(from_gguf),
+                                       cmocka_unit_test(hostile),
+                                       cmocka_unit_test(alone), cmocka_unit_test(orders)};
     return cmocka_run_group_tests(tests, make_name, drop);
 }

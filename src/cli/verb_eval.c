@@ -18,7 +18,7 @@ static const qz_option options[] = {
      "exact: float; runtime: the format's own 8-bit activations; both: exact figures, and with --against the runtime's "
      "KL beside them"},
     {"lora", 0, QZ_OPT_LIST, QZ_AT(adapters), "DIR[:SCALE]", NULL, 0, 0,
-     "a LoRA adapter (PEFT) beside every model, in float32; may be repeated"},
+     "a LoRA adapter (PEFT's folder or FILE.gguf) beside every model, in float32; may be repeated"},
     QZ_OPT_MAX_TASKS_ROW,
     QZ_OPT_BATCH_ROW,
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},

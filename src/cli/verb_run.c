@@ -19,7 +19,7 @@ static const qz_option options[] = {
      "divides the logits of tokens already used"},
     {"seed", 's', QZ_OPT_COUNT, QZ_AT(seed), "N", "1", 0, 9e15, "of the sampler"},
     {"lora", 0, QZ_OPT_LIST, QZ_AT(adapters), "DIR[:SCALE]", NULL, 0, 0,
-     "a LoRA adapter (PEFT) beside the model, in float32; may be repeated"},
+     "a LoRA adapter (PEFT's folder or FILE.gguf) beside the model, in float32; may be repeated"},
     {"base", 0, QZ_OPT_TEXT, QZ_AT(base), "DIR", NULL, 0, 0,
      "with --lora: the artifact's float checkpoint; scales moved into norms (AWQ) are taken out of the adapter"},
     QZ_OPT_ARITH_ROW,

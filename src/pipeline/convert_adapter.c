@@ -49,23 +49,37 @@ static qz_status base_config(const qz_request *r, const qz_adapter *a, qz_config
     return st;
 }
 
+/* Tensors in F16 whose rows are no whole blocks of the type that was asked for. */
+static size_t other_types(const qz_adapter_gguf *g) {
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        n += g->pairs[i].a_type != g->type;
+        n += g->pairs[i].b_type != g->type;
+    }
+    return n;
+}
+
 static qz_status show(const qz_adapter_gguf *g, const qz_request *r, const char *out, qz_error *err) {
     qz_str s = {0};
     qz_json_writer w;
-    char size[48];
+    char size[48], others[80] = "";
+    const size_t other = other_types(g);
+    if (other)
+        (void)snprintf(others, sizeof others, " (%zu in f16: their rows are no whole blocks)", other);
     if (r->json) {
         qz_jw_begin(&w, &s);
         qz_jw_text(&w, "artifact", r->dry_run ? "" : out);
         qz_jw_text(&w, "type", qz_type_get(g->type)->name);
         qz_jw_count(&w, "tensors", 2 * g->n);
+        qz_jw_count(&w, "other_types", other);
         qz_jw_real(&w, "alpha", g->alpha);
         qz_jw_count(&w, "scaled", g->scaled);
         qz_jw_count(&w, "bytes", g->bytes);
         qz_jw_end(&w);
     } else
-        qz_str_printf(&s, "%s\n  LoRA adapter for %s, %zu tensors in %s, alpha %g, %s\n",
+        qz_str_printf(&s, "%s\n  LoRA adapter for %s, %zu tensors in %s%s, alpha %g, %s\n",
                       r->dry_run ? "(dry run)" : out, qz_family_get(g->base->family)->gguf_arch, 2 * g->n,
-                      qz_type_get(g->type)->name, g->alpha,
+                      qz_type_get(g->type)->name, others, g->alpha,
                       qz_size_text(size, g->bytes));
     qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);

@@ -29,6 +29,8 @@ qz_status qz_loras_beside(qz_run *run, const qz_loras *l, const qz_source *model
     *out = NULL;
     if (l->n == 0) return QZ_OK;
     qz_bind_to to = {model, base, 0};
+    for (size_t i = 0; i < l->n && !model->model->loose; i++)
+        QZ_TRY(qz_adapter_settle(run, &l->a[i], &model->model->config, err));
     QZ_TRY(qz_adapter_bind(l->a, l->n, &to, out, err));
     qz_info(run, "%s: adapters beside %zu linears%s", model->model->path, (*out)->linears,
             to.folds ? ", scales that were folded into norms taken out again" : "");

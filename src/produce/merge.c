@@ -177,6 +177,17 @@ static qz_status refuse_codes(const char *base, qz_error *err) {
     return st;
 }
 
+/* The parts of an adapter from a GGUF file, by the base's configuration. */
+static qz_status settle(const qz_merge *m, qz_adapter *a, qz_error *err) {
+    if (a->gguf == NULL) return QZ_OK;
+    char *path = qz_path_join(m->r->operands[0], "config.json");
+    qz_config c;
+    qz_status st = path ? qz_config_load(path, &c, err) : no_memory(m, err);
+    if (st == QZ_OK) st = qz_adapter_settle(m->run, a, &c, err);
+    qz_free(path);
+    return st;
+}
+
 qz_status qz_merge_find(qz_merge *m, qz_error *err) {
     const char *base = m->r->operands[0];
     if (!qz_path_exists(base)) return qz_path_missing(base, err);
@@ -191,7 +202,7 @@ qz_status qz_merge_find(qz_merge *m, qz_error *err) {
     if (m->adapters == NULL) return no_memory(m, err);
     for (size_t i = 1; i < m->r->n_operands; i++) {
         QZ_TRY(qz_adapter_open(m->r->operands[i], &m->adapters[m->n_adapters], err));
-        m->n_adapters++;
+        QZ_TRY(settle(m, &m->adapters[m->n_adapters++], err));
     }
     QZ_TRY(list_tensors(m, err));
     return place(m, err);
