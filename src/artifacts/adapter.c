@@ -284,7 +284,8 @@ static qz_status open_text(qz_adapter *a, const char *text, qz_error *err) {
         errno = 0;
         a->weight = strtod(colon + 1, &end);
         if (end == colon + 1 || *end || errno || !isfinite(a->weight))
-            return qz_fail(err, QZ_EUSAGE, "bad scale of an adapter: '%s': expected DIR, FILE.gguf or DIR:NUMBER", text);
+            return qz_fail(err, QZ_EUSAGE, "bad scale of an adapter: '%s': expected DIR, FILE.gguf or DIR:NUMBER",
+                           text);
         a->path = qz_arena_strndup(&a->arena, text, (size_t)(colon - text));
         if (a->path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening adapter '%s'", text);
     }
