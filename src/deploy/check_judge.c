@@ -118,7 +118,7 @@ static qz_status weigh(qz_check_job *j, qz_level *level, qz_error *err) {
             *level = QZ_LEVEL_COUNT;
         } else x->weight_bytes = w.bytes;
     }
-    if (j->gguf && j->model && x->params) x->bits_per_weight = 8.0 * (double)j->model->file_bytes / (double)x->params;
+    if (j->gguf && j->model && x->params) x->bits_per_weight = qz_model_bits_per_weight(j->model);
     qz_level stored;
     if (j->gguf && x->level && qz_level_parse(x->level, &stored, &(qz_error){0}) == QZ_OK &&
         qz_level_weigh(j->shape, stored, true, NULL, &w, &(qz_error){0}) == QZ_OK)

@@ -181,6 +181,10 @@ size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind) {
     return n;
 }
 
+bool qz_leftovers_heads_gone(const qz_model *m) {
+    return m->config.mtp_layers && qz_leftovers_count(m, QZ_LEFT_MTP) == 0;
+}
+
 const char *qz_leftovers_mtp(const qz_model *m, char buf[64]) {
     const size_t n = qz_leftovers_count(m, QZ_LEFT_MTP);
     buf[0] = 0;
@@ -220,6 +224,7 @@ void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
     const size_t mtp = qz_leftovers_count(m, QZ_LEFT_MTP);
     if (mtp) qz_jw_count(w, "prediction_heads", mtp);
+    if (qz_leftovers_heads_gone(m)) qz_jw_count(w, "prediction_layers_announced", m->config.mtp_layers);
     const size_t borrowed = qz_leftovers_count(m, QZ_LEFT_BORROWED);
     if (borrowed) qz_jw_count(w, "borrowed_keys", borrowed);
     if (m->config.wrapped) qz_jw_count(w, "other_parts", qz_leftovers_count(m, QZ_LEFT_OTHER));
@@ -313,6 +318,11 @@ static void say(qz_run *run, const qz_model *m) {
         qz_info_once(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
+    if (qz_leftovers_heads_gone(m))
+        qz_info_once(run,
+                     "note: %s: config.json announces %llu layer%s that predict tokens beyond the next (MTP), none is "
+                     "stored: what is made of it has none",
+                     m->path, (unsigned long long)m->config.mtp_layers, qz_plural(m->config.mtp_layers));
     const size_t scales = qz_leftovers_count(m, QZ_LEFT_CACHE);
     if (scales)
         qz_warn_once(run,

@@ -19,6 +19,8 @@ qz_status qz_model_leave(qz_model *m, const qz_leftover *t, qz_error *err);
  * m->n_tensors, into m->left. */
 qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *err);
 size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind);
+/* The configuration announces layers that predict more tokens, and none is stored. */
+bool qz_leftovers_heads_gone(const qz_model *m);
 /* ", of prediction heads (MTP) 12"; empty where there are none. */
 const char *qz_leftovers_mtp(const qz_model *m, char buf[64]);
 /* "'a', 'b', 'c' and 11 more" of one kind. */

@@ -64,6 +64,12 @@ const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]) {
     return buf;
 }
 
+double qz_model_bits_per_weight(const qz_model *m) {
+    double bits = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    return bits / (double)qz_config_parameters(&m->config);
+}
+
 const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert) {
     if (expert < 0) return b->linear[linear];
     return b->expert[linear] ? b->expert[linear][expert] : NULL;

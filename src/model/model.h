@@ -93,6 +93,8 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
 qz_status qz_model_bind(qz_model *m, qz_error *err);
 /* The blocks from layer `first` on alone, of layers that stand behind a model (artifacts/gguf_nextn.h). */
 qz_status qz_model_bind_blocks(qz_model *m, size_t first, qz_error *err);
+/* Of the stored weights that run, tensor data alone: prediction heads and what nothing uses are in no count. */
+double qz_model_bits_per_weight(const qz_model *m);
 /* Linear of a block (expert -1), or of one of its experts; NULL: it has none of that number. */
 const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert);
 /* Any linear for what all of them have in common: the first of the model. */

@@ -95,11 +95,6 @@ qz_status qz_inspect_tensors(const qz_model *m, qz_arena *a, qz_table *t, qz_err
     return st;
 }
 
-static double bits_per_weight(const qz_model *m) {
-    double bits = 0;
-    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
-    return bits / (double)qz_config_parameters(&m->config);
-}
 /* No dim fails at 16 bits, and the configuration is bounded. */
 static bool kv_bytes(const qz_model *m, uint64_t *kv) {
     const qz_config *c = &m->config;
@@ -217,7 +212,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
     type_counts(m, out);
     qz_str_printf(out, "), %s\n", m->contract);
     qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name,
-                  (unsigned long long)n, bits_per_weight(m));
+                  (unsigned long long)n, qz_model_bits_per_weight(m));
     qz_str_printf(out,
                   "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim "
                   "%llu, vocab %llu%s\n",
@@ -257,6 +252,11 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
         }
         qz_str_puts(out, "\n");
     }
+    if (qz_leftovers_heads_gone(m))
+        qz_str_printf(out,
+                      "  MTP          config.json announces %llu layer%s that predict tokens beyond the next, none is "
+                      "stored\n",
+                      (unsigned long long)m->config.mtp_layers, qz_plural(m->config.mtp_layers));
     if (m->head_untied)
         qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
     if (m->n_other_files)
@@ -387,7 +387,7 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     qz_jw_text(&w, "family", qz_family_get(m->config.family)->name);
     qz_jw_text(&w, "types", types.ptr ? types.ptr : "");
     qz_jw_count(&w, "weights", qz_config_parameters(&m->config));
-    qz_jw_real(&w, "bits_per_weight", bits_per_weight(m));
+    qz_jw_real(&w, "bits_per_weight", qz_model_bits_per_weight(m));
     qz_jw_count(&w, "bytes", m->file_bytes);
     qz_jw_count(&w, "tensors", m->n_tensors);
     json_shape(s, &w);

@@ -61,7 +61,7 @@ def made(name, *args):
     """The artifact WORK/name, made by `quantz quantize ARGS` unless it is there."""
     path = os.path.join(WORK, name)
     if not os.path.exists(path):
-        quantz("quantize", *args, "-o", path, "-q")
+        quantz("quantize", *args, *([] if "--accept" in args else ["--accept", "MOD-FLOAT"]), "-o", path, "-q")  # odd widths of the zoo
     return path
 
 

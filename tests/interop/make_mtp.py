@@ -9,6 +9,7 @@ has no tokenizer). Seeded: a second run gives the same bytes. Needs torch; run o
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -52,7 +53,7 @@ def write_checkpoint(family, folder):
     config = json.load(open(os.path.join(ZOO, family, "config.json")))
     more = heads(family, w, config)
     if not os.path.lexists(os.path.join(folder, shards[0])):
-        os.symlink(f"../../zoo/{family}/model.safetensors", os.path.join(folder, shards[0]))
+        shutil.copyfile(os.path.join(folder, f"../../zoo/{family}/model.safetensors"), os.path.join(folder, shards[0]))
     save_file(more, os.path.join(folder, shards[1]), metadata={"format": "pt"})
     os.chmod(os.path.join(folder, shards[1]), 0o644)
     index = {"metadata": {}, "weight_map": {**{k: shards[0] for k in sorted(w)}, **{k: shards[1] for k in sorted(more)}}}

@@ -16,7 +16,7 @@ Q=$(realpath "$1") H=$(realpath "$2"); shift 2
 here=$(cd "$(dirname "$0")" && pwd); cd "$here/../.." || exit 2
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 passed=0 failed=0
-ACCEPT=CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG
+ACCEPT=CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,MOD-FLOAT
 
 say() { printf '%s\n' "$*" >> "$work/got"; }
 hash_of() { # OUT
@@ -68,7 +68,7 @@ set_zoo() {
     art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   for m in gemma2 gemma3 phi3 mixtral qwen3_moe smollm3 granite; do
-    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:w4a16_asym+g32 ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16 ct:mxfp8 fp8:block fp8:tensor modelopt:nvfp4a16 modelopt:mxfp4 modelopt:mxfp8; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
+    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:w4a16_asym+g32 ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16 ct:mxfp8 fp8:block fp8:tensor modelopt:nvfp4a16 modelopt:mxfp4 modelopt:mxfp8; do art "$m-$c" tests/golden/zoo/$m $c --search compat --accept MOD-FLOAT; done
     case $m in phi3 | smollm3 | granite) for v in original quantized; do art "$m-awq-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
       art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done ;; esac
   done
@@ -93,7 +93,7 @@ set_zoo() {
   # families of issue 20; what a scheme cannot do for one is a refused line
   for m in gpt_oss glm4_moe phimoe llama4 deepseek_v3 mistral4 ministral3 olmo2 olmo3 cohere2 opt qwen3_5 qwen3_5_moe qwen3_next gemma4 gemma4-moe qwen2_moe deepseek_v2; do
     [ -d tests/golden/zoo/$m ] || continue
-    for c in gguf:BF16 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:nvfp4a16 modelopt:mxfp4 fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
+    for c in gguf:BF16 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:nvfp4a16 modelopt:mxfp4 fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat --accept MOD-FLOAT; done
     for v in original quantized; do art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done
     for c in awq:w4g32 ct:nvfp4 ct:int8; do art "$m-$c" tests/golden/zoo/$m $c "${calib[@]}"; done
   done
