@@ -40,6 +40,7 @@ bool qz_json_empty(const json_t *v) {
 }
 
 const char *qz_json_kind(const json_t *v) {
+    if (v == NULL) return "nothing";
     switch (json_typeof(v)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";

@@ -20,7 +20,7 @@ qz_status qz_json_bool(const json_t *o, const char *key, const char *name, bool 
 qz_status qz_json_str(const json_t *o, const char *key, const char *name, const char **out, qz_error *err);
 /* NULL, null or {}: says nothing. */
 bool qz_json_empty(const json_t *v);
-/* "a string", "null", … for error texts. */
+/* "a string", "null", "nothing" (NULL) … for error texts. */
 const char *qz_json_kind(const json_t *v);
 /* Appends s as a JSON string with quotes. */
 void qz_json_quote(qz_str *out, const char *s, size_t n);

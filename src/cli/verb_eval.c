@@ -22,6 +22,15 @@ static const qz_option options[] = {
     QZ_OPT_MAX_TASKS_ROW,
     QZ_OPT_BATCH_ROW,
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},
+    {"task-samples", 0, QZ_OPT_COUNT, QZ_AT(draws), "N", "0", 0, 1000,
+     "sampled answers of a task, for pass@k; 0: one answer, the most likely tokens"},
+    {"temperature", 0, QZ_OPT_REAL, QZ_AT(temperature), "T", "0.8", 0.01, 10, "of sampled answers"},
+    {"top-p", 0, QZ_OPT_REAL, QZ_AT(top_p), "P", "0.95", 0.01, 1,
+     "of sampled answers: keep tokens until their probabilities sum to P"},
+    {"seed", 's', QZ_OPT_COUNT, QZ_AT(seed), "N", "1", 0, 9e15, "of sampled answers"},
+    {"task-log", 0, QZ_OPT_TEXT, QZ_AT(task_log), "FILE", NULL, 0, 0,
+     "write every answer, or every option's log-likelihood, as a line of JSON"},
+    QZ_OPT_FORCE_ROW,
     QZ_OPT_ACCEPT_MODEL,
 };
 const qz_verb qz_verb_eval = {

@@ -45,6 +45,11 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
 size_t qz_kv_length(const qz_kv *kv, size_t seq);
+/* Sequence `to` becomes what `from` is: keys, values, windows and states, so that several continuations branch off one
+ * prompt with the values of one pass. Not where a key depends on how long its sequence will be (dynamic NTK, longrope):
+ * there qz_kv_branches is false, and each continuation runs from its first token. */
+bool qz_kv_branches(const qz_engine *e);
+void qz_kv_copy(qz_kv *kv, size_t from, size_t to);
 /* k and v [kv_heads] grow to the largest magnitudes that the cache holds of a sequence; of a cache in float32. */
 void qz_kv_largest(const qz_kv *kv, size_t layer, size_t seq, float *k, float *v);
 uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens, and of states */

@@ -2,6 +2,7 @@
 #include "base/mathx.h"
 #include "base/size.h"
 #include "model/cache.h"
+#include <string.h>
 
 /* Sizes of the layers; *values and *states: of what holds them all. */
 static bool measure(qz_kv *kv, const qz_config *c, bool scratch, uint64_t *values, uint64_t *states) {
@@ -96,6 +97,28 @@ uint64_t qz_kv_bytes(const qz_kv *kv) { return kv->bytes; }
 size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head) {
     const qz_kv_layer *x = &kv->layers[layer];
     return ((x->first + seq) * x->heads + kv_head) * kv->max_tokens * x->k_dim;
+}
+
+bool qz_kv_branches(const qz_engine *e) { return !qz_rope_by_call(&e->model->config); }
+
+static void copy_vectors(const qz_kv *kv, const qz_kv_layer *x, void *data, size_t dim, size_t from, size_t to) {
+    const size_t head = kv->max_tokens * dim * qz_kv_type_get(kv->type)->bytes,
+                 n = kv->length[from] * dim * qz_kv_type_get(kv->type)->bytes;
+    uint8_t *p = data;
+    for (size_t h = 0; h < x->heads && data; h++)
+        memcpy(p + (to * x->heads + h) * head, p + (from * x->heads + h) * head, n);
+}
+void qz_kv_copy(qz_kv *kv, size_t from, size_t to) {
+    if (from == to) return;
+    for (size_t l = 0; l < kv->n_layers; l++) {
+        qz_kv_layer *x = &kv->layers[l];
+        copy_vectors(kv, x, x->k, x->k_dim, from, to);
+        copy_vectors(kv, x, x->v, x->v_dim, from, to);
+        const size_t w = x->n_window, s = x->n_state;
+        if (w) memcpy(x->window + to * w, x->window + from * w, w * sizeof *x->window);
+        if (s) memcpy(x->state + to * s, x->state + from * s, s * sizeof *x->state);
+    }
+    kv->length[to] = kv->length[from];
 }
 
 static float larger(float most, const float *x, size_t n) {

@@ -4,6 +4,7 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/lora.h"
 #include "pipeline/same_tokens.h"
+#include "report/task_log.h"
 #include "artifacts/provenance.h"
 #include <math.h>
 #include <stdio.h>
@@ -240,11 +241,15 @@ static qz_status load_tasks(const qz_request *r, models *x, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_error *err) {
+static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_eval_facts *facts,
+                             qz_error *err) {
     for (size_t i = 0; i < x->n; i++) {
-        QZ_TRY(qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &x->tasks[i],
-                            &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new}, &out[i].tasks,
-                            err));
+        qz_task_log log = {&facts->task_log, out[i].name, &x->tasks[i]};
+        const qz_task_options o = {.batch = (size_t)r->batch, .max_new = (size_t)r->max_new, .arg = &log,
+                                   .samples = (size_t)r->draws, .answered = r->task_log ? qz_task_log_line : NULL,
+                                   .sampling = {.temperature = (float)r->temperature, .top_p = (float)r->top_p,
+                                                .repetition_penalty = 1, .seed = r->seed}};
+        QZ_TRY(qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &x->tasks[i], &o, &out[i].tasks, err));
         if (!x->has_source || i == 0) continue;
         for (size_t k = 0; k < out[i].tasks.n; k++) {
             out[i].lost += out[0].tasks.pass[k] && !out[i].tasks.pass[k];
@@ -278,7 +283,7 @@ qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which
     if (st == QZ_OK && r->against && which->source) st = compare_sources(run, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = load_tasks(r, x, err);
     if (st == QZ_OK && r->text) st = score_text(run, r, x, out, facts, err);
-    if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, err);
+    if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, facts, err);
     *n = x ? x->n : 0;
     for (size_t i = 0; x && i < x->n; i++) {
         qz_taskset_release(&x->tasks[i]);

@@ -44,6 +44,8 @@ typedef struct qz_request {
     const char *accepted;  /* and what of the findings the user took (text/accepted.h) */
     /* evaluation */
     const char *protocol, *arith, *kv;
+    const char *task_log;  /* JSONL of every answer */
+    uint64_t draws;        /* sampled answers of a task; 0: one, greedy */
     uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */
              max_tasks, batch, repeats, max_new;
     bool no_bench, html;

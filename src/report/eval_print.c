@@ -1,6 +1,7 @@
 #include "base/json_write.h"
 #include "model/leftovers.h"
 #include "report/measured.h"
+#include "report/task_print.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -99,47 +100,13 @@ static void json_score(const qz_measured *x, qz_json_writer *w) {
     qz_jw_text(w, "runtime_inputs", x->inputs);
     qz_jw_text(w, "exact_contract", qz_exact_contract(x->contract, contract));
 }
-static void json_tasks(const qz_measured *x, qz_json_writer *w) {
-    qz_jw_count(w, "tasks_solved", x->tasks.solved);
-    qz_jw_count(w, "tasks", x->tasks.n);
-    qz_jw_real(w, "tasks_low_pct", x->tasks.low);
-    qz_jw_real(w, "tasks_high_pct", x->tasks.high);
-    if (x->mcnemar >= 0) {
-        qz_jw_count(w, "tasks_lost", x->lost);
-        qz_jw_count(w, "tasks_won", x->won);
-        qz_jw_real(w, "mcnemar_p", x->mcnemar);
-    }
-    if (x->tasks.json_n) {
-        qz_jw_count(w, "json_valid", x->tasks.json_valid);
-        qz_jw_count(w, "json_tasks", x->tasks.json_n);
-        if (x->json_mcnemar >= 0) {
-            qz_jw_count(w, "json_lost", x->json_lost);
-            qz_jw_count(w, "json_won", x->json_won);
-            qz_jw_real(w, "json_mcnemar_p", x->json_mcnemar);
-        }
-    }
-    qz_jw_key(w, "task_pass"); /* in the order of the file */
-    qz_str_putc(w->out, '"');
-    for (size_t i = 0; i < x->tasks.n; i++) qz_str_putc(w->out, x->tasks.pass[i] ? '1' : '0');
-    qz_str_putc(w->out, '"');
-    w->comma = true;
-    qz_jw_open(w, "kinds", '{');
-    for (size_t k = 0; k < x->tasks.n_kinds; k++) {
-        qz_jw_open(w, x->tasks.kinds[k].kind, '[');
-        qz_jw_count(w, NULL, x->tasks.kinds[k].solved);
-        qz_jw_count(w, NULL, x->tasks.kinds[k].n);
-        qz_jw_close(w, ']');
-    }
-    qz_jw_close(w, '}');
-}
-
 void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_writer *w) {
     qz_jw_text(w, "container", x->container);
     qz_jw_text(w, "encoding", x->encoding);
     qz_jw_text(w, "precision_contract", x->contract);
     if (x->scored) json_score(x, w);
     if (x->scored) json_windows(x, w);
-    if (x->tasks.n) json_tasks(x, w);
+    if (x->tasks.n) qz_tasks_json(x, w);
     qz_jw_count(w, "dropped_tensors", lost->dropped);
     if (lost->dropped) qz_jw_text(w, "dropped", lost->dropped_names);
     qz_jw_count(w, "ignored_keys", lost->ignored_keys);
@@ -233,22 +200,8 @@ void qz_measured_print(const qz_measured *x, qz_str *out) {
                           s->rms_dp);
         }
     }
-    if (x->tasks.n) {
-        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%]", x->tasks.solved, x->tasks.n,
-                      x->tasks.low, x->tasks.high);
-        if (x->mcnemar >= 0)
-            qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->lost, x->won, x->mcnemar);
-        qz_str_putc(out, '\n');
-        for (size_t k = 0; k < x->tasks.n_kinds; k++)
-            qz_str_printf(out, "    %-14s %zu/%zu\n", x->tasks.kinds[k].kind, x->tasks.kinds[k].solved,
-                          x->tasks.kinds[k].n);
-        if (x->tasks.json_n)
-            qz_str_printf(out, "  valid JSON      %zu of %zu answers", x->tasks.json_valid, x->tasks.json_n);
-        if (x->tasks.json_n && x->json_mcnemar >= 0)
-            qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->json_lost, x->json_won,
-                          x->json_mcnemar);
-        if (x->tasks.json_n) qz_str_putc(out, '\n');
-    } else
+    if (x->tasks.n) qz_tasks_print(x, out);
+    else
         qz_str_puts(out,
                     "  GATE-NOTASK     no task metric: perplexity alone does not pass a release; give --tasks FILE\n");
 }

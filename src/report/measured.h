@@ -43,6 +43,7 @@ typedef struct {
     const char *arith;       /* "exact", "runtime" or QZ_ARITH_BOTH */
     const char *const *adapters; size_t n_adapters; /* --lora: beside every model */
     char source_sha[65];     /* of --against, if an artifact names its source; "": not hashed */
+    qz_str task_log;         /* --task-log: a line an answer; the caller's to release */
 } qz_eval_facts;
 
 /* Exact figures, and the KL of the runtime's own arithmetic beside them. */

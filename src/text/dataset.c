@@ -48,11 +48,10 @@ char *qz_data_question(qz_arena *a, const char *instruction, const char *input) 
     return *input ? qz_arena_printf(a, "%s\n\n%s", instruction, input) : qz_arena_strdup(a, instruction);
 }
 
-qz_status qz_data_render(const qz_tokenizer *t, const json_t *messages, bool generation_prompt, qz_arena *a,
-                         const char **text, size_t *n, qz_error *err) {
+qz_status qz_data_render(const qz_tokenizer *t, const qz_conversation *c, qz_arena *a, const char **text, size_t *n,
+                         qz_error *err) {
     qz_str s = {0};
-    qz_status st = qz_chat_apply(t, &(qz_conversation){.messages = messages,
-                                                       .add_generation_prompt = generation_prompt}, &s, err);
+    qz_status st = qz_chat_apply(t, c, &s, err);
     if (st == QZ_OK) {
         *text = qz_arena_strndup(a, s.ptr ? s.ptr : "", s.len);
         *n = s.len;
@@ -87,8 +86,8 @@ static qz_status add(reader *r, qz_sample s) {
 
 static qz_status add_chat(reader *r, const json_t *messages, size_t line) {
     qz_sample s = {.line = line, .templated = true};
-    QZ_TRY(
-        qz_data_failed(r->where, qz_data_render(r->t, messages, false, &r->d->arena, &s.text, &s.n, r->err), r->err));
+    const qz_conversation c = {.messages = messages};
+    QZ_TRY(qz_data_failed(r->where, qz_data_render(r->t, &c, &r->d->arena, &s.text, &s.n, r->err), r->err));
     return add(r, s);
 }
 

@@ -75,21 +75,4 @@ typedef struct {
 qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out,
                            qz_error *err);
 void qz_windows_release(qz_windows *w);
-
-/* One task of a task file (models/README.md): the question as messages or text, the expected output, the check. */
-typedef enum { QZ_CHECK_EXACT, QZ_CHECK_JSON, QZ_CHECK_NUMBER, QZ_CHECK_CONTAINS, QZ_CHECK_REGEX } qz_check;
-typedef struct {
-    const char *kind, *prompt;  /* prompt = text after template, generation prompt included */
-    const char *output, *pattern;
-    double tolerance;
-    qz_check check;
-    size_t line;
-    bool templated;
-} qz_task;
-typedef struct { qz_task *tasks; size_t n; char sha_hex[65]; const char *path; qz_arena arena; } qz_taskset;
-qz_status qz_taskset_load(const char *path, const qz_tokenizer *t, size_t max_tasks, qz_taskset *out, qz_error *err);
-void qz_taskset_release(qz_taskset *s);
-/* True if the answer (text without special tokens, stripped here) solves the task. */
-bool qz_task_is_json(const char *answer, size_t n); /* the whole of it, blanks around it aside */
-qz_status qz_task_solved(const qz_task *task, const char *answer, size_t n, bool *solved, qz_error *err);
 #endif

@@ -2,6 +2,7 @@
 #ifndef QZ_TEXT_DATASET_INT_H
 #define QZ_TEXT_DATASET_INT_H
 #include <jansson.h>
+#include "text/chat.h"
 #include "text/dataset.h"
 
 typedef qz_status (*qz_jsonl_fn)(void *arg, const json_t *o, size_t line, const char *where);
@@ -16,6 +17,6 @@ qz_status qz_messages_plain(const json_t *messages, const char *where, bool temp
 /* Puts "where: " before the text of an error; gives st back. */
 qz_status qz_data_failed(const char *where, qz_status st, qz_error *err);
 char *qz_data_question(qz_arena *a, const char *instruction, const char *input);
-qz_status qz_data_render(const qz_tokenizer *t, const json_t *messages, bool generation_prompt, qz_arena *a,
-                         const char **text, size_t *n, qz_error *err);
+qz_status qz_data_render(const qz_tokenizer *t, const qz_conversation *c, qz_arena *a, const char **text, size_t *n,
+                         qz_error *err);
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "text/dataset.h"
+#include "text/tasks.h"
 
 static qz_error err;
 

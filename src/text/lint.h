@@ -6,6 +6,7 @@
 #define QZ_TEXT_LINT_H
 #include "base/arena.h"
 #include "text/dataset.h"
+#include "text/tasks.h"
 
 /* NULL behind the last code. */
 const char *qz_lint_code_at(size_t i);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "fuzz_file.h"
 #include "text/dataset.h"
+#include "text/tasks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

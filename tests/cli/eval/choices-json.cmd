@@ -1,0 +1,1 @@
+head -8 tests/golden/tasks/choice.jsonl > "$W/c.jsonl"; $Q eval models/market --tasks "$W/c.jsonl" --against models/market --arith exact --json | grep -o "\"\(tasks_[a-z]*\|acc[a-z_]*\|choice[a-z_]*\|mcnemar_p\|groups\|prompt_tokens\)\":[^,}]*"

@@ -1,0 +1,1 @@
+head -12 tests/golden/tasks/choice.jsonl > "$W/c.jsonl"; head -3 tests/golden/tasks/next.jsonl >> "$W/c.jsonl"; $Q eval models/market --tasks "$W/c.jsonl" --task-log "$W/log.jsonl" && head -2 "$W/log.jsonl"; tail -1 "$W/log.jsonl"

@@ -1,0 +1,1 @@
+touch "$W/log"; $Q eval models/market --tasks models/market/tasks.jsonl --task-log "$W/log"

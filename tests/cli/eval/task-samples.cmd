@@ -1,0 +1,1 @@
+head -4 models/market/tasks.jsonl > "$W/t.jsonl"; $Q eval models/market --tasks "$W/t.jsonl" --task-samples 4 --temperature 1.8 --batch 3; $Q eval models/market --tasks "$W/t.jsonl" --task-samples 4 --temperature 1.8 --batch 16 -t 1 | tail -1
