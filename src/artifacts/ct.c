@@ -73,6 +73,11 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
             p += n + (p[n] == '+');
             continue;
         }
+        if (n == 7 && strncmp(p, "lm_head", 7) == 0 && !fixed && !paired) { /* engines read it so in integers alone */
+            s->lm_head = true;
+            p += n + (p[n] == '+');
+            continue;
+        }
         while (i < 5 && (strlen(groups[i].name) != n || strncmp(p, groups[i].name, n) != 0)) i++;
         const bool asym = n == 4 && strncmp(p, "asym", 4) == 0,
                    fixed_inputs = whole && n == 6 && strncmp(p, "static", 6) == 0;
@@ -84,7 +89,7 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
                            : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of "
                                       "it"
                            : paired ? "+g16, +g32, +g64, +g128, +g-1 (whole rows), +kv or +kv_heads"
-                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +kv or +kv_heads");
+                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +lm_head, +kv or +kv_heads");
         if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
         if (i < 5 && !fixed) s->group_size = qz_group_read(groups[i].group), grouped = true;
         if (asym) s->sym = false;
@@ -187,6 +192,12 @@ static json_t *group_json(const qz_ct_setting *s, json_t *targets) {
                      "input_activations", args_json(&s->inputs), "output_activations", "format", s->format->name);
 }
 
+static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
+    QZ_TRY(qz_folder_linears(p, s, yes, err));
+    *yes |= p->spec.lm_head && s->t == p->model->head;
+    return QZ_OK;
+}
+
 /* Full names of the modules of one level. */
 static json_t *names_of(const qz_artifact_plan *p, const qz_scheme_spec *level) {
     json_t *names = json_array();
@@ -237,11 +248,11 @@ static json_t *quantization(const qz_artifact_plan *p) {
     json_t *groups = groups_json(p, &mixed);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:o}", "quant_method", "compressed-tensors", "format",
                      mixed ? "mixed-precision" : setting_of(&p->spec).format->name, "quantization_status", "compressed",
-                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p),
+                     "ignore", qz_folder_kept(p, !p->spec.lm_head), "kv_cache_scheme", cache_json(p),
                      "global_compression_ratio", "config_groups", groups);
 }
 
-static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
+static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = quantizes, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
 static void settle(qz_scheme_spec *s, const qz_model *m) {
@@ -260,6 +271,12 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     (void)run;
     (void)ctx;
     settle(&out->spec, m);
+    if (out->spec.lm_head && (m->loose || m->head == m->embed))
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "the output matrix %s: model '%s'; leave out +lm_head",
+                       m->loose ? "of a family that does not run here is not known"
+                                : "is the embedding (tied) and stays float",
+                       m->path);
     if (n == 0) return qz_folder_plan(&kind, m, arena, out, err);
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules); /* the plan's own: levels settle by the model */
     qz_scheme_spec *levels_of = qz_arena_alloc(arena, n, sizeof *levels_of);

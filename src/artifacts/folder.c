@@ -196,8 +196,9 @@ static qz_status lay_out(qz_artifact_plan *p, qz_folder_plan_state *fp, qz_arena
     return lay_out_files(p, fp, arena, err);
 }
 
-/* Scales of keys and values, float32: [1] of a layer or [kv_heads, 1, 1]; behind the model's own tensors. */
-static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+/* Scales of keys and values, float32: [1] of a layer or [kv_heads, 1, 1]; of ModelOpt a scalar in each projection.
+ * Behind the model's own tensors. */
+static qz_status add_cache_scales(const qz_folder_kind *kind, qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
     if (p->spec.kv && qz_family_get(c->family)->by_layer)
         return qz_fail(err, QZ_EUNSUPPORTED,
@@ -209,7 +210,10 @@ static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error
         for (int value = 0; value < 2; value++) {
             const float *most = value ? p->context->v_largest : p->context->k_largest;
             float *scale = qz_arena_calloc(arena, n, sizeof *scale);
-            char *name = qz_arena_printf(arena, "model.layers.%zu.self_attn.%c_scale", l, value ? 'v' : 'k');
+            const char which = value ? 'v' : 'k';
+            char *name = kind->cache_in_projections
+                             ? qz_arena_printf(arena, "model.layers.%zu.self_attn.%c_proj.%c_scale", l, which, which)
+                             : qz_arena_printf(arena, "model.layers.%zu.self_attn.%c_scale", l, which);
             if (!scale || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
             for (size_t h = 0; h < heads && most; h++) {
                 float *s = &scale[n == 1 ? 0 : h];
@@ -218,7 +222,8 @@ static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error
             for (size_t h = 0; h < n; h++)
                 if (!(scale[h] > 0)) scale[h] = 1; /* as without a calibration */
             p->items[p->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = n,
-                                                         .cols = 1, .n_dims = n == 1 ? 1 : 3, .layer = -1, .linear = -1,
+                                                         .cols = 1, .n_dims = kind->cache_in_projections ? 0 : n == 1 ? 1 : 3,
+                                                         .layer = -1, .linear = -1,
                                                          .generated = scale, .bytes = 4 * n };
         }
     return QZ_OK;
@@ -281,7 +286,7 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
     if (n) QZ_TRY(say_split(out, arena, err));
     if (!m->loose) QZ_TRY(add_heads(out, arena, err));
-    QZ_TRY(add_cache_scales(out, arena, err));
+    QZ_TRY(add_cache_scales(kind, out, arena, err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;
     return qz_folder_add_files(out, arena, err);

@@ -25,6 +25,7 @@ typedef struct {
     size_t (*parts)(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out);
     json_t *(*quantization)(const qz_artifact_plan *p); /* quantization_config; NULL = out of memory */
     bool keeps_dtype;                 /* other tensors stay as in the source instead of float16 */
+    bool cache_in_projections;        /* scales of an FP8 cache are k_proj.k_scale, v_proj.v_scale */
     const char *twin;                 /* a file that repeats quantization_config (quantize_config.json), or NULL */
     json_t *(*twin_text)(const qz_artifact_plan *p); /* what it says instead; NULL: it repeats */
 } qz_folder_kind;

@@ -70,9 +70,12 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     size_t i = 0;
     while (i < N_LEVELS && strcasecmp(level, levels[i]) != 0) i++;
     if (i == N_LEVELS) return QZ_EUSAGE; /* the caller names the nearest */
-    if (*flags)
+    if (*flags && strcasecmp(flags, "kv") != 0)
         return qz_fail(err, QZ_EUSAGE,
-                       "unknown flag '+%s' of scheme 'modelopt': expected none, engines read one layout", flags);
+                       "unknown flag '+%s' of scheme 'modelopt': expected +kv (scales of an FP8 cache) or none, engines "
+                       "read one layout",
+                       flags);
+    s->kv = *flags ? QZ_KV_SCALES_TENSOR : QZ_KV_SCALES_NONE;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
     const qz_floats_form *f = &layout_of(s)->form;
     s->bits = f->bits;
@@ -157,6 +160,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
     json_decref(g);
     ok = ok && json_object_set_new(q, "ignore", kept(p)) == 0 &&
          json_object_set_new(q, "quant_algo", json_string(l->algo)) == 0 &&
+         (!p->spec.kv || json_object_set_new(q, "kv_cache_scheme", args_json(8, 0)) == 0) &&
          json_object_set_new(q, "producer", producer()) == 0 &&
          json_object_set_new(q, "quant_method", json_string("modelopt")) == 0;
     if (ok) return q;
@@ -167,7 +171,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
 /* hf_quant_config.json. */
 static json_t *twin(const qz_artifact_plan *p) {
     const layout *l = layout_of(&p->spec);
-    json_t *q = json_pack("{s:s, s:n}", "quant_algo", l->algo, "kv_cache_quant_algo");
+    json_t *q = json_pack("{s:s, s:s?}", "quant_algo", l->algo, "kv_cache_quant_algo", p->spec.kv ? "FP8" : NULL);
     bool ok = q != NULL;
     if (ok && l->form.stored >= QZ_SCALE_E8M0 && strcmp(l->algo, "mxfp4") != 0) /* of which it says none */
         ok = json_object_set_new(q, "group_size", json_integer((json_int_t)l->form.block_cols)) == 0;
@@ -179,7 +183,7 @@ static json_t *twin(const qz_artifact_plan *p) {
 
 static const qz_folder_kind kind = { .name = "a ModelOpt", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true,
-                                     .twin = "hf_quant_config.json", .twin_text = twin };
+                                     .cache_in_projections = true, .twin = "hf_quant_config.json", .twin_text = twin };
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {

@@ -48,7 +48,8 @@ typedef struct {
                                 * those of the values here */
     bool static_inputs;        /* its matrices have a scale of their inputs, which calibration gives */
     qz_kv_scales kv;           /* which calibration gives, too */
-    bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
+    bool act_order, static_groups, v2; /* gptq: v2 = zero points stored as they are */
+    bool lm_head;              /* gptq, ct: the output matrix is coded too */
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
     bool nested;            /* bnb: double quantization of the scales */

@@ -245,6 +245,17 @@ static const char *stray(const json_t *o, const char *const *known) {
     return NULL;
 }
 
+/* Scales of an FP8 cache, as compressed-tensors describes them. */
+static void spec_cache(const json_t *q, qz_deploy_spec *o) {
+    const json_t *kv = json_object_get(q, "kv_cache_scheme");
+    if (!json_is_object(kv)) return;
+    const char *strategy = json_string_value(json_object_get(kv, "strategy")),
+               *type = json_string_value(json_object_get(kv, "type"));
+    bool good = type && strcmp(type, "float") == 0 && json_integer_value(json_object_get(kv, "num_bits")) == 8 &&
+                !json_is_false(json_object_get(kv, "symmetric"));
+    (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, "%.23s", !good ? "unsupported" : strategy ? strategy : "tensor");
+}
+
 /* Strict readers refuse a whole file for one unknown key inside a scheme; status, KV scheme and transforms
  * decide as well. */
 static void spec_ct_rest(const json_t *q, qz_deploy_spec *o) {
@@ -262,16 +273,10 @@ static void spec_ct_rest(const json_t *q, qz_deploy_spec *o) {
     }
     if (bad) (void)snprintf(o->stray_key, sizeof o->stray_key, "%.39s", bad);
     if (status) (void)snprintf(o->status, sizeof o->status, "%.23s", status);
-    const json_t *kv = json_object_get(q, "kv_cache_scheme"), *t = json_object_get(q, "transform_config"),
-                 *sparse = json_object_get(q, "sparsity_config");
+    const json_t *t = json_object_get(q, "transform_config"), *sparse = json_object_get(q, "sparsity_config");
     o->transforms = json_is_object(t) && json_object_size(t) > 0;
     o->sparse = json_is_object(sparse) && json_object_size(sparse) > 0;
-    if (!json_is_object(kv)) return;
-    const char *strategy = json_string_value(json_object_get(kv, "strategy")),
-               *type = json_string_value(json_object_get(kv, "type"));
-    bool good = type && strcmp(type, "float") == 0 && json_integer_value(json_object_get(kv, "num_bits")) == 8 &&
-                !json_is_false(json_object_get(kv, "symmetric"));
-    (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, "%.23s", !good ? "unsupported" : strategy ? strategy : "tensor");
+    spec_cache(q, o);
 }
 
 /* compressed-tensors: the first config group decides. */
@@ -362,6 +367,7 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
         const char *algo = json_string_value(json_object_get(q, "quant_algo")),
                    *scheme = qz_folder_modelopt_scheme(algo);
         const char *cache = json_string_value(json_object_get(q, "kv_cache_quant_algo"));
+        if (!cache) spec_cache(q, o); /* config.json has it so, hf_quant_config.json by name */
         if (cache)
             (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, strcasecmp(cache, "FP8") == 0 ? "tensor" : "unsupported");
         if (algo) o->kind = scheme ? qz_deploy_of_level(scheme) : QZ_DEPLOY_UNKNOWN;
