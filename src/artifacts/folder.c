@@ -206,6 +206,7 @@ static qz_status add_cache_scales(const qz_folder_kind *kind, qz_artifact_plan *
                        "earlier layers, and no engine's layout for that is known; leave +kv out",
                        p->model->path);
     const size_t heads = (size_t)c->kv_heads, n = p->spec.kv == QZ_KV_SCALES_HEAD ? heads : 1;
+    const uint32_t dims = kind->cache_in_projections ? 0 : n == 1 ? 1 : 3;
     for (size_t l = 0; l < c->layers && p->spec.kv; l++)
         for (int value = 0; value < 2; value++) {
             const float *most = value ? p->context->v_largest : p->context->k_largest;
@@ -222,8 +223,7 @@ static qz_status add_cache_scales(const qz_folder_kind *kind, qz_artifact_plan *
             for (size_t h = 0; h < n; h++)
                 if (!(scale[h] > 0)) scale[h] = 1; /* as without a calibration */
             p->items[p->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = n,
-                                                         .cols = 1, .n_dims = kind->cache_in_projections ? 0 : n == 1 ? 1 : 3,
-                                                         .layer = -1, .linear = -1,
+                                                         .cols = 1, .n_dims = dims, .layer = -1, .linear = -1,
                                                          .generated = scale, .bytes = 4 * n };
         }
     return QZ_OK;

@@ -72,8 +72,8 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     if (i == N_LEVELS) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags && strcasecmp(flags, "kv") != 0)
         return qz_fail(err, QZ_EUSAGE,
-                       "unknown flag '+%s' of scheme 'modelopt': expected +kv (scales of an FP8 cache) or none, engines "
-                       "read one layout",
+                       "unknown flag '+%s' of scheme 'modelopt': expected +kv (scales of an FP8 cache) or none, "
+                       "engines read one layout",
                        flags);
     s->kv = *flags ? QZ_KV_SCALES_TENSOR : QZ_KV_SCALES_NONE;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);

@@ -110,7 +110,7 @@ qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_sp
 qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spec *out, qz_error *err);
 /* Type of the KV cache that the artifact has scales for: "fp8"; NULL: none that engines read. */
 const char *qz_deploy_cache(const qz_deploy_spec *s);
-/* Sets plain_scales from the headers of the folder. */
+/* Sets plain_scales and a coded head from the headers of the folder. */
 void qz_deploy_spec_scales(const qz_st_dir *d, qz_deploy_spec *spec);
 /* "gptq, 4 bits, group 128, symmetric" */
 const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]);

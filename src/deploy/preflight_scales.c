@@ -59,6 +59,7 @@ static qz_status note(qz_deploy_shape *shape, const qz_fused_scale *x, qz_arena 
 
 void qz_deploy_spec_scales(const qz_st_dir *d, qz_deploy_spec *spec) {
     static const char name[] = ".weight_scale";
+    if (spec->kind == QZ_DEPLOY_CT_INT) spec->lm_head |= qz_st_dir_find(d, "lm_head.weight_packed", NULL) != NULL;
     if (spec->kind != QZ_DEPLOY_FP8 || strcmp(spec->method, "fp8") != 0) return;
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t k = 0; k < d->files[f].n && !spec->plain_scales; k++)

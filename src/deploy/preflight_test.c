@@ -166,6 +166,8 @@ static const row rows[] = {
      ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-TIED", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true},
      ON(VLLM, 1), 0},
+    {"PRE-HEAD", false, &llama8b, {CT128, .lm_head = true}, ON(SGLANG, 1), QZ_FINDING_WARN},
+    {"PRE-HEAD", true, &llama8b, {CT128, .lm_head = true}, ON(VLLM, 1), 0},
     /* R27 */
     {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 6, .group_size = 128, .sym = true},
      ON(TRANSFORMERS, 1), QZ_FINDING_NOTE},

@@ -177,6 +177,10 @@ static void test_TIED_HEAD(const rule_check *j, const rule *r) {
     if (j->spec->lm_head && j->s->tied) REPORT(j, r, "lm_head", "lm_head is quantized and tied to the embedding");
 }
 
+static void test_CODED_HEAD(const rule_check *j, const rule *r) {
+    if (j->spec->lm_head && !j->s->tied) REPORT(j, r, "lm_head", "lm_head is quantized in compressed-tensors");
+}
+
 /* ---- shapes and tensor parallelism ---- */
 #define EACH_LINEAR(l) for (const qz_deploy_linear *l = j->s->linears; l < j->s->linears + j->s->n; l++)
 
