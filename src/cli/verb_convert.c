@@ -12,6 +12,7 @@ static const qz_option options[] = {
      "folder whose config.json and tokenizer are carried over (default: the source)"},
     {"base", 0, QZ_OPT_TEXT, QZ_AT(base), "DIR", NULL, 0, 0,
      "of a LoRA adapter (--to gguf): the folder with its base's config.json"},
+    QZ_OPT_MODULE_ROW,
     {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0,
      "code again what the target's grid cannot hold; the loss is printed"},
     {"repair", 0, QZ_OPT_FLAG, QZ_AT(repair), NULL, NULL, 0, 0,

@@ -118,7 +118,7 @@ static qz_status show(const qz_repair *j, const char *out, qz_error *err) {
 static qz_status options(const qz_request *r, qz_error *err) {
     const struct { bool given; const char *option; } others[] = {
         {r->to != NULL, "to"}, {r->lossy, "lossy"}, {r->resume, "resume"}, {r->config_dir != NULL, "config-dir"},
-        {r->name != NULL, "name"}, {r->pre != NULL, "pre"}};
+        {r->name != NULL, "name"}, {r->modules.n > 0, "module"}, {r->pre != NULL, "pre"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given)
             return qz_fail(err, QZ_EUSAGE,

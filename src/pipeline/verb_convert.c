@@ -1,3 +1,4 @@
+#include "artifacts/module_rules.h"
 #include "artifacts/artifact.h"
 #include "model/leftovers.h"
 #include "base/io.h"
@@ -146,6 +147,8 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &recipe.spec, err);
+    if (st == QZ_OK && r->modules.n)
+        st = qz_module_rules_parse(&recipe.spec, r->modules.at, r->modules.n, &arena, err);
     if (st != QZ_OK) goto out;
     o.source_dir = r->config_dir ? r->config_dir : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
     QZ_GOTO(qz_output_name(&s, spec, r->output, r->name, &out, err));
