@@ -50,7 +50,8 @@ static void same_tensor(const qz_st *st, const char *algo, const char *name, con
     qz_sha256_update(&h, t->data, t->bytes);
     qz_sha256_final_hex(&h, hex);
     if (strcmp(found, shape) != 0) fail_msg("%s: tensor '%s': expected %s, found %s", algo, name, shape, found);
-    if (strcmp(sha, "-") != 0 && strcmp(hex, sha) != 0) fail_msg("%s: tensor '%s': other bytes than the library's", algo, name);
+    if (strcmp(sha, "-") != 0 && strcmp(hex, sha) != 0)
+        fail_msg("%s: tensor '%s': other bytes than the library's", algo, name);
 }
 
 static void exports(void **state) {
