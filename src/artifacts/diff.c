@@ -78,30 +78,46 @@ static void stretch(float *v, size_t n, size_t r, const qz_diff_scale *scale) {
     for (size_t k = 0; k < n; k++) v[k] *= row * (scale->col ? scale->col[k] : 1);
 }
 
+typedef struct {
+    order o;
+    const qz_tensor_view *x, *y;
+    const qz_diff_scale *scale; /* NULL: none */
+    float x_lacks, y_lacks;     /* gains are compared */
+} pair;
+static pair pair_of(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
+                    const qz_diff_scale *scale) {
+    return (pair){.o = order_of(a->model, b->model, x->name, x->rows == 1 ? x->cols : x->rows), .x = x, .y = y,
+                  .scale = scale && (scale->row || scale->col) ? scale : NULL,
+                  .x_lacks = qz_model_lacks(a->model, x->name), .y_lacks = qz_model_lacks(b->model, y->name)};
+}
+
+/* Row r of b, v [cols], and what a has there, w [cols]; u [cols] is scratch. */
+static void pair_row(const pair *p, size_t r, float *u, float *w, float *v) {
+    const size_t n = p->x->cols;
+    const bool vector = p->x->rows == 1;
+    const float more = p->x_lacks - p->y_lacks;
+    qz_tensor_decode(p->y, r, 1, v);
+    qz_tensor_decode(p->x, p->o.rows && !vector ? qz_item_source_row(&p->o.row, p->x->rows, r) : r, 1, u);
+    for (size_t k = 0; p->o.rates < 0 && k < n; k++) v[k] = (float)-qz_exp((double)v[k]);
+    for (size_t k = 0; k < n && more > 0; k++) u[k] += more;
+    for (size_t k = 0; k < n && more < 0; k++) v[k] -= more;
+    if (p->scale) {
+        const float gain = fminf(p->x_lacks, p->y_lacks); /* what both still lack */
+        for (size_t k = 0; k < n; k++) v[k] += gain;
+        stretch(v, n, r, p->scale);
+        for (size_t k = 0; k < n; k++) v[k] -= gain;
+    }
+    align(&p->o, vector, n, u, w);
+}
+
 qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
                           const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err) {
     size_t n = x->cols;
     float *u = qz_alloc_array(2 * n, sizeof *u), *w = u ? u + n : NULL, *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", x->name);
-    const order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
-    /* gains are compared */
-    const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name);
-    const bool scaled = scale && (scale->row || scale->col);
-    const float more = x_lacks - y_lacks;
+    const pair p = pair_of(a, b, x, y, scale);
     for (size_t r = 0; st == QZ_OK && r < x->rows; r++) { /* row r of b is row `from` of a */
-        bool vector = x->rows == 1;
-        qz_tensor_decode(y, r, 1, v);
-        qz_tensor_decode(x, o.rows && !vector ? qz_item_source_row(&o.row, x->rows, r) : r, 1, u);
-        for (size_t k = 0; o.rates < 0 && k < n; k++) v[k] = (float)-qz_exp((double)v[k]);
-        for (size_t k = 0; k < n && more > 0; k++) u[k] += more;
-        for (size_t k = 0; k < n && more < 0; k++) v[k] -= more;
-        if (scaled) {
-            const float gain = fminf(x_lacks, y_lacks); /* what both still lack */
-            for (size_t k = 0; k < n; k++) v[k] += gain;
-            stretch(v, n, r, scale);
-            for (size_t k = 0; k < n; k++) v[k] -= gain;
-        }
-        align(&o, vector, n, u, w);
+        pair_row(&p, r, u, w, v);
         if (s->blocks) qz_block_errors_row(s->blocks, y, r, w, v);
         for (size_t k = 0; k < n; k++) add(s, w[k], v[k]);
     }
@@ -110,6 +126,16 @@ qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tenso
     if (x->data) qz_map_forget(x->data, x->bytes);
     if (y->data) qz_map_forget(y->data, y->bytes);
     return st;
+}
+
+qz_status qz_diff_matrices(const qz_diff_pair *d, size_t rows, float *w, float *v, qz_error *err) {
+    const size_t cols = d->x->cols;
+    float *u = qz_alloc_array(cols, sizeof *u);
+    if (u == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", d->x->name);
+    const pair p = pair_of(d->a, d->b, d->x, d->y, d->scale);
+    for (size_t r = 0; r < rows; r++) pair_row(&p, r, u, w + r * cols, v + r * cols);
+    qz_free(u);
+    return QZ_OK;
 }
 
 static void type_text(const qz_tensor_view *t, char out[40]) {
@@ -185,14 +211,16 @@ static qz_status number(sheet *s, const char *subject, double a, double b) {
 static qz_status diff_rope(sheet *s, const qz_config *x, const qz_config *y) {
     float a[QZ_MAX_ROPE_PAIRS], b[QZ_MAX_ROPE_PAIRS], fa, fb;
     char p[64], q[64];
-    if (x->rotary_dim != y->rotary_dim) return number(s, "rotary values", (double)x->rotary_dim, (double)y->rotary_dim);
+    if (x->rotary_dim != y->rotary_dim)
+        return number(s, "rotary values", (double)x->rotary_dim, (double)y->rotary_dim);
     for (int longest = 0; longest < 2; longest++) {
         const size_t length = longest ? (size_t)qz_min_size(x->max_position, y->max_position) : 1,
                      pairs = (size_t)x->rotary_dim / 2;
         qz_rope_frequencies(x, false, length, a, &fa);
         qz_rope_frequencies(y, false, length, b, &fb);
         for (size_t k = 0; k < pairs; k++) {
-            if (fabs((double)a[k] - (double)b[k]) <= 1e-5 * fabs((double)a[k]) && fabs((double)fa - (double)fb) <= 1e-5)
+            if (fabs((double)a[k] - (double)b[k]) <= 1e-5 * fabs((double)a[k]) &&
+                fabs((double)fa - (double)fb) <= 1e-5)
                 continue;
             (void)snprintf(p, sizeof p, "%.6g x %.6g", (double)a[k], (double)fa);
             (void)snprintf(q, sizeof q, "%.6g x %.6g", (double)b[k], (double)fb);
@@ -301,16 +329,12 @@ static qz_status diff_template(sheet *s, const qz_tokenizer *a, const qz_tokeniz
     return differ(s, "chat template", p, q);
 }
 
-qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
-                      qz_diff *out, qz_error *err) {
+qz_status qz_diff_facts(const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
+                        qz_diff *out, qz_error *err) {
     static const qz_column cols[] = {{"Subject", 'l'}, {"A", 'l'}, {"B", 'l'}};
-    *out = (qz_diff){.tensors = NULL};
     sheet s = {out, err};
+    *out = (qz_diff){.tensors = NULL};
     QZ_TRY(qz_table_init(&out->other, arena, NULL, cols, 3, err));
-    qz_progress_begin(run);
-    qz_status st = diff_tensors(run, a, b, arena, out, err);
-    qz_progress_end(run);
-    QZ_TRY(st);
     QZ_TRY(diff_config(&s, a->model, b->model));
     if (strncmp(a->model->container, "gguf", 4) == 0 && strncmp(b->model->container, "gguf", 4) == 0)
         QZ_TRY(diff_keys(&s, paths));
@@ -318,4 +342,13 @@ qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const
     QZ_TRY(qz_diff_leftovers((const qz_source *const[2]){a, b}, paths, out, err));
     QZ_TRY(diff_tokens(&s, a->tokenizer, b->tokenizer));
     return diff_template(&s, a->tokenizer, b->tokenizer);
+}
+
+qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
+                      qz_diff *out, qz_error *err) {
+    QZ_TRY(qz_diff_facts(a, b, paths, arena, out, err));
+    qz_progress_begin(run);
+    const qz_status st = diff_tensors(run, a, b, arena, out, err);
+    qz_progress_end(run);
+    return st;
 }

@@ -11,6 +11,17 @@ typedef struct {
 /* One tensor of both models; scale NULL: none. Norms under a scale are compared as gains. */
 qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
                           const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err);
+/* The first `rows` rows of both, as qz_diff_compare sees them: w of a, v of b, [rows, cols] each, in b's order. */
+typedef struct {
+    const qz_source *a, *b;
+    const qz_tensor_view *x, *y;
+    const qz_diff_scale *scale; /* NULL: none */
+} qz_diff_pair;
+qz_status qz_diff_matrices(const qz_diff_pair *p, size_t rows, float *w, float *v, qz_error *err);
+
+/* All but the tensors: out->other, facts. *out is set anew. */
+qz_status qz_diff_facts(const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
+                        qz_diff *out, qz_error *err);
 
 /* A row that differs. */
 qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err);

@@ -1,0 +1,61 @@
+#include "artifacts/doctor.h"
+#include "base/json_write.h"
+#include "base/size.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+
+static qz_status table_of(const qz_doctor *d, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"step", 'l'}, {"result", 'l'}, {"cause", 'l'}};
+    QZ_TRY(qz_table_init(t, a, "doctor", cols, 3, err));
+    for (size_t i = 0; i < d->n; i++) {
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", d->steps[i].step));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", d->steps[i].wrong ? "WRONG" : "ok"));
+        QZ_TRY(qz_table_set(t, 2, err, "%s", d->steps[i].text));
+    }
+    return QZ_OK;
+}
+
+static const qz_doctor_step *first_wrong(const qz_doctor *d) {
+    for (size_t i = 0; i < d->n; i++)
+        if (d->steps[i].wrong) return &d->steps[i];
+    return NULL;
+}
+
+static qz_status show_json(const qz_doctor *d, const qz_table *t, qz_error *err) {
+    const qz_doctor_step *first = first_wrong(d);
+    qz_json_writer w;
+    qz_str s = {0};
+    qz_jw_begin(&w, &s);
+    qz_jw_bool(&w, "healthy", first == NULL);
+    qz_jw_count(&w, "wrong", d->wrong);
+    if (first) qz_jw_text(&w, "first_wrong", first->step);
+    if (first) qz_jw_text(&w, "cause", first->text);
+    qz_table_rows(t, &w);
+    qz_jw_end(&w);
+    const qz_status st = qz_show(&s, err);
+    qz_str_release(&s);
+    return st;
+}
+
+qz_status qz_run_doctor_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_source a = {0}, b = {0};
+    qz_arena arena = {0};
+    qz_doctor d = {0};
+    qz_table t = {0};
+    const char *paths[2] = {r->operands[0], r->operands[1]};
+    run->accept = "*"; /* what nothing uses is part of the picture, not in its way */
+    qz_status st = qz_source_open(run, paths[0], &a, err);
+    if (st == QZ_OK) st = qz_source_open(run, paths[1], &b, err);
+    if (st == QZ_OK) st = qz_doctor_run(run, &a, &b, paths, &arena, &d, err);
+    if (st == QZ_OK) st = table_of(&d, &arena, &t, err);
+    if (st == QZ_OK) st = r->json ? show_json(&d, &t, err) : qz_table_show(&t, false, err);
+    const qz_doctor_step *first = first_wrong(&d);
+    if (st == QZ_OK && first)
+        st = qz_fail(err, QZ_ECHECK, "'%s' is not well: %zu step%s wrong, first %s: %s", paths[1], d.wrong,
+                     d.wrong == 1 ? " is" : "s are", first->step, first->text);
+    qz_source_release(&a);
+    qz_source_release(&b);
+    qz_arena_release(&arena);
+    return st;
+}

@@ -1,0 +1,1 @@
+$Q doctor models/market models/market --jsn
