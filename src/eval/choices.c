@@ -30,8 +30,9 @@ static qz_status encode(const qz_choice_job *j, choices *c, qz_task_score *out, 
             const char *text = t->check == QZ_CHECK_CHOICE ? t->choices[k] : t->output;
             size_t from, whole;
             const qz_pair p = {t->prompt, text, t->templated};
-            if (qz_pair_encode(j->t, &p, ids, &from, err) != QZ_OK)
-                return qz_fail(err, QZ_EUSAGE, "file '%s', line %zu: no continuation to score", j->set->path, t->line);
+            qz_error why = {0};
+            const qz_status st = qz_pair_encode(j->t, &p, ids, &from, &why);
+            if (st != QZ_OK) return qz_fail(err, st, "%s:%zu: %s", j->set->path, t->line, why.text);
             whole = ids->n;
             const size_t cut = most && whole > most ? whole - most : 0;
             if (cut >= from)
