@@ -184,6 +184,9 @@ static qz_status on_task(void *arg, const json_t *o, size_t line, const char *wh
     QZ_TRY(qz_json_str(o, "language", where, &language, r->err));
     QZ_TRY(qz_json_str(o, "pattern", where, &pattern, r->err));
     QZ_TRY(qz_json_f64(o, "tolerance", where, &task.tolerance, r->err));
+    bool strip = true;
+    QZ_TRY(qz_json_bool(o, "strip", where, &strip, r->err));
+    task.as_is = !strip;
     QZ_TRY(read_check(o, where, &task, r->err));
     QZ_TRY(read_expected(r, o, where, &task));
     const char *key = checks[task.check].key;

@@ -48,7 +48,7 @@ def main():
         word = words[draw(len(words) - 400)]
         if re.fullmatch(r"[a-z]{3,9}", word):
             context = "".join(f"{word} {word} {word}\n" for _ in range(3)) + f"{word} {word}"
-            copy.append({"check": "exact", "context": context, "output": word, "until": ["\n"], "max_new": 8})
+            copy.append({"check": "exact", "context": context, "strip": False, "output": " " + word, "until": ["\n"], "max_new": 8})
     for name, rows in (("choice", choice), ("next", near), ("copy", copy)):
         with open(out / f"{name}.jsonl", "w", encoding="utf-8") as f:
             for row in rows:
