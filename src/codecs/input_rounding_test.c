@@ -70,6 +70,40 @@ static void as_library(void **state) {
     qz_st_release(&st);
 }
 
+/* One scale for the tensor, as the library's observer fixes it (tests/interop/make_ct_static.py), with a zero point. */
+static void static_as_library(void **state) {
+    static const struct { const char *name, *x; qz_element element; bool sym; } cases[] = {
+        {"int8", "in.x", QZ_ELEMENT_INT, true},
+        {"int8_asym", "in.x", QZ_ELEMENT_INT, false},
+        {"int8_asym_moved", "in.moved", QZ_ELEMENT_INT, false},
+        {"fp8", "in.x", QZ_ELEMENT_E4M3, true}};
+    qz_error err = {0};
+    qz_st st;
+    float x[ROWS * COLS], y[ROWS * COLS];
+    (void)state;
+    if (qz_st_open(&st, "tests/golden/ct/static_activations.safetensors", &err) != QZ_OK) fail_msg("%s", err.text);
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char name[48];
+        const qz_st_tensor *in = qz_st_find(&st, cases[c].x);
+        (void)snprintf(name, sizeof name, "%s.scale", cases[c].name);
+        const qz_st_tensor *s = qz_st_find(&st, name);
+        (void)snprintf(name, sizeof name, "%s.fake_quant", cases[c].name);
+        const qz_st_tensor *v = qz_st_find(&st, name);
+        (void)snprintf(name, sizeof name, "%s.zero_point", cases[c].name);
+        const qz_st_tensor *zero = qz_st_find(&st, name);
+        assert_true(in && s && v && zero && in->elems == ROWS * COLS);
+        for (size_t i = 0; i < ROWS * COLS; i++) x[i] = at(in, i);
+        const qz_input_rounding how = {.element = cases[c].element, .bits = 8, .by = QZ_INPUT_TENSOR, .fixed = true,
+                                       .stored = QZ_SCALE_F32, .scale = at(s, 0), .sym = cases[c].sym,
+                                       .zero = cases[c].sym ? 0 : (int8_t)zero->data[0], .library = true,
+                                       .dtype = QZ_TYPE_BF16};
+        assert_true(cases[c].sym || how.zero != 0);
+        qz_input_round(NULL, &how, x, ROWS, COLS, y);
+        for (size_t i = 0; i < ROWS * COLS; i++) same(cases[c].name, v, i, y[i]);
+    }
+    qz_st_release(&st);
+}
+
 /* ---- the served kernels ---- */
 typedef struct { qz_input_rounding how; float x[4], want[4]; } worked;
 static void by_hand(void **state) {
@@ -180,7 +214,7 @@ static void texts(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_library), cmocka_unit_test(by_hand),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_library), cmocka_unit_test(static_as_library), cmocka_unit_test(by_hand),
                                        cmocka_unit_test(nearest_is_coded), cmocka_unit_test(same_bits),
                                        cmocka_unit_test(texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
