@@ -73,6 +73,7 @@ typedef struct qz_request {
     /* convert (diff: strict, tensors) */
     bool lossy, repair;
     const char *config_dir, *base;
+    const char *license;   /* card */
     /* inspect */
     bool deploy, tensors;
     bool families;                   /* types: the families instead */

@@ -1,0 +1,1 @@
+$Q card models/market --bse x
