@@ -1,0 +1,1 @@
+$Q blame models/market --tesors
