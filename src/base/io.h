@@ -52,6 +52,9 @@ uint64_t qz_disk_partial(const char *path);
 /* Sorted names in a folder without "." and ".."; free each and the array with qz_free_names. */
 qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err);
 void qz_free_names(char **names, size_t n);
+/* A new folder "quantz-WHAT-…" under TMPDIR (/tmp without one); the caller removes it. */
+enum { QZ_SCRATCH = 4096 };
+qz_status qz_scratch_make(const char *what, char folder[QZ_SCRATCH], qz_error *err);
 qz_status qz_remove_tree(const char *path, qz_error *err); /* of a link: the link alone */
 /* "a/b" joined; owned by the caller (qz_free); NULL when out of memory. */
 char *qz_path_join(const char *a, const char *b);

@@ -9,6 +9,7 @@
 #include "produce/outputs.h"
 #include "artifacts/artifact.h"
 #include "artifacts/provenance.h"
+#include "pipeline/trials.h"
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
 #include "text/lint.h"
@@ -237,6 +238,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
 }
 
 qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    if (r->sweep || r->compare_data) return qz_trials_run(run, r, err);
     qz_outputs outs = {.run = run};
     qz_status st = calibrate_verb(run, r, &outs, err);
     qz_outputs_end(&outs, st);

@@ -447,16 +447,9 @@ static qz_status rederive(quantizing *j, const char *folder, const qz_rederive_h
 qz_status qz_quantize_again(qz_run *run, const qz_request *r, const qz_rederive_how *how, qz_rederived *out,
                             qz_error *err) {
     quantizing *j;
-    const char *base = getenv("TMPDIR");
-    char folder[4096];
+    char folder[QZ_SCRATCH];
     *out = (qz_rederived){0};
-    if (base == NULL || *base == 0) base = "/tmp";
-    if ((size_t)snprintf(folder, sizeof folder, "%s/quantz-rederive-XXXXXX", base) >= sizeof folder ||
-        !mkdtemp(folder))
-        return qz_fail(err, QZ_EIO,
-                       "cannot make a folder for what is made again in '%s': set TMPDIR to one that can be "
-                       "written",
-                       base);
+    QZ_TRY(qz_scratch_make("rederive", folder, err));
     qz_status st = begin_job(run, r, &j, err);
     if (st == QZ_OK) {
         st = rederive(j, folder, how, out, err);

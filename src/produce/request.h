@@ -25,6 +25,7 @@ typedef struct qz_request {
     /* calibration */
     uint64_t samples, seq_len, seed;
     const char *lengths, *propagate, *route;
+    const char *sweep, *compare_data, *scheme; /* calibrate: what it buys (pipeline/trials.h) */
     /* quantization */
     const char *search, *ram, *without;
     double damp, mse;
