@@ -111,41 +111,66 @@ static void by_hand(void **state) {
         /* s = 1: halves to even, the largest is 127 */
         {{.element = QZ_ELEMENT_INT, .bits = 8, BY(TOKEN)}, {127, 0.5f, 1.5f, -126.5f}, {127, 0, 2, -126}},
         /* s = 1/127 of the library would be 1/127.5: 63.75/127 is between its codes; here 63.5 is a tie, to 64 */
-        {{.element = QZ_ELEMENT_INT, .bits = 8, BY(TOKEN)}, {2, 1, -1, 0}, {2, 64 * (2 / 127.f), -64 * (2 / 127.f), 0}},
+        {{.element = QZ_ELEMENT_INT, .bits = 8, BY(TOKEN)},
+         {2, 1, -1, 0},
+         {2, 64 * (2 / 127.f), -64 * (2 / 127.f), 0}},
         {{.element = QZ_ELEMENT_INT, .bits = 4, BY(TOKEN)}, {7, 2.5f, -3.5f, -0.4f}, {7, 2, -4, 0}},
         /* a fixed scale saturates: -128 below, 127 above */
         {{.element = QZ_ELEMENT_INT, .bits = 8, BY(TENSOR), .fixed = true, .scale = 0.5f},
-         {100, -100, 0.75f, 0.25f}, {63.5f, -64, 1, 0}},
+         {100, -100, 0.75f, 0.25f},
+         {63.5f, -64, 1, 0}},
         /* 0 .. 255: s = 1, zero = -128 */
         {{.element = QZ_ELEMENT_INT, .bits = 8, .by = QZ_INPUT_TOKEN}, {0, 255, 3.25f, 9.75f}, {0, 255, 3, 10}},
         {{.element = QZ_ELEMENT_INT, .bits = 8, .by = QZ_INPUT_TENSOR, .fixed = true, .scale = 2, .zero = -100},
-         {-60, 500, 3, 4.5f}, {-56, 454, 4, 4}},
+         {-60, 500, 3, 4.5f},
+         {-56, 454, 4, 4}},
         /* s = 1: steps of 2 from 16 to 32, ties to the even code */
         {{.element = QZ_ELEMENT_E4M3, .bits = 8, BY(TOKEN)}, {448, 17, 19, -0x1p-10f}, {448, 16, 20, 0}},
         /* the least scale, 1 / (448 * 512): amax is 2^-9 steps of it */
         {{.element = QZ_ELEMENT_E4M3, .bits = 8, BY(TOKEN)},
-         {0x1p-9f * (1 / (448 * 512.f)), 0, 0, 0}, {0x1p-9f * (1 / (448 * 512.f)), 0, 0, 0}},
+         {0x1p-9f * (1 / (448 * 512.f)), 0, 0, 0},
+         {0x1p-9f * (1 / (448 * 512.f)), 0, 0, 0}},
         {{.element = QZ_ELEMENT_E4M3, .bits = 8, BY(TENSOR), .fixed = true, .scale = 0.5f},
-         {1000, -17, 9.5f, 8.5f}, {224, -16, 10, 8}},
+         {1000, -17, 9.5f, 8.5f},
+         {224, -16, 10, 8}},
         {{.element = QZ_ELEMENT_E4M3, .bits = 8, .group_size = 2, .stored = QZ_SCALE_F32, BY(GROUP)},
-         {448, 19, 44.8f, 0}, {448, 20, 44.8f, 0}},
+         {448, 19, 44.8f, 0},
+         {448, 20, 44.8f, 0}},
         /* E8M0 above 500 / 448 is 2 */
         {{.element = QZ_ELEMENT_E4M3, .bits = 8, .group_size = 128, .stored = QZ_SCALE_E8M0, BY(GROUP)},
-         {500, 38, 6, 0}, {512, 40, 6, 0}},
+         {500, 38, 6, 0},
+         {512, 40, 6, 0}},
         /* amax 6: s = 1; amax 7: rounds to 8, s = 2 */
         {{.element = QZ_ELEMENT_E2M1, .bits = 4, .group_size = 32, .stored = QZ_SCALE_E8M0, BY(GROUP)},
-         {6, 2.5f, 5, -0.25f}, {6, 2, 4, 0}},
+         {6, 2.5f, 5, -0.25f},
+         {6, 2, 4, 0}},
         {{.element = QZ_ELEMENT_E2M1, .bits = 4, .group_size = 32, .stored = QZ_SCALE_E8M0, BY(GROUP)},
-         {7, 2.5f, 5, 1}, {8, 2, 4, 1}},
+         {7, 2.5f, 5, 1},
+         {8, 2, 4, 1}},
         /* G = 1: s = e4m3(amax / 6) */
-        {{.element = QZ_ELEMENT_E2M1, .bits = 4, .group_size = 16, .stored = QZ_SCALE_E4M3, .fixed = true, .scale = 1,
-          BY(GROUP)}, {6, 2.5f, 5, -1.75f}, {6, 2, 4, -2}},
+        {{.element = QZ_ELEMENT_E2M1,
+          .bits = 4,
+          .group_size = 16,
+          .stored = QZ_SCALE_E4M3,
+          .fixed = true,
+          .scale = 1,
+          BY(GROUP)},
+         {6, 2.5f, 5, -1.75f},
+         {6, 2, 4, -2}},
         /* the scale rounds to 0: so do the values */
-        {{.element = QZ_ELEMENT_E2M1, .bits = 4, .group_size = 16, .stored = QZ_SCALE_E4M3, .fixed = true, .scale = 1,
-          BY(GROUP)}, {0x1p-9f, 0x1p-10f, 0, 0}, {0, 0, 0, 0}},
+        {{.element = QZ_ELEMENT_E2M1,
+          .bits = 4,
+          .group_size = 16,
+          .stored = QZ_SCALE_E4M3,
+          .fixed = true,
+          .scale = 1,
+          BY(GROUP)},
+         {0x1p-9f, 0x1p-10f, 0, 0},
+         {0, 0, 0, 0}},
         /* G = 2688 / 6 of the tensor: s = 448 / 448 */
         {{.element = QZ_ELEMENT_E2M1, .bits = 4, .group_size = 16, .stored = QZ_SCALE_E4M3, BY(GROUP)},
-         {-6, 1.25f, 3.5f, 0.75f}, {-6, 1, 4, 1}},
+         {-6, 1.25f, 3.5f, 0.75f},
+         {-6, 1, 4, 1}},
     };
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -171,7 +196,8 @@ static void nearest_is_coded(void **state) {
                     const float v = neg ? -x : x, want = qz_small_decode(all[t], qz_small_encode(all[t], v)),
                                 found = qz_small_nearest(all[t], v);
                     if (qz_f32_bits(want) != qz_f32_bits(found))
-                        fail_msg("element %zu of %a: expected %a, found %a", t, (double)v, (double)want, (double)found);
+                        fail_msg("element %zu of %a: expected %a, found %a", t, (double)v, (double)want,
+                                 (double)found);
                 }
             }
 }
@@ -214,8 +240,8 @@ static void texts(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_library), cmocka_unit_test(static_as_library), cmocka_unit_test(by_hand),
-                                       cmocka_unit_test(nearest_is_coded), cmocka_unit_test(same_bits),
-                                       cmocka_unit_test(texts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_library), cmocka_unit_test(static_as_library),
+                                       cmocka_unit_test(by_hand),    cmocka_unit_test(nearest_is_coded),
+                                       cmocka_unit_test(same_bits),  cmocka_unit_test(texts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

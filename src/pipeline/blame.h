@@ -13,7 +13,7 @@ typedef struct {
     uint64_t weights;
     double bits;           /* of a weight, scales included */
     double kl;             /* nats per token with this unit alone from the artifact */
-    double buys;           /* KL that one more bit there is expected to take away: three quarters (error² falls to 1/4) */
+    double buys; /* KL that one more bit there is expected to take away: three quarters (error² falls to 1/4) */
 } qz_blamed;
 enum { QZ_BLAME_HALVES = 6 };
 typedef struct {
