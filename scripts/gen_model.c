@@ -1,5 +1,5 @@
 /* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint,
- * with --experts a Mixtral one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and
+ * with --experts a Mixtral one, with --qwen besides a Qwen3-MoE one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and
  * memory runs; gaussian weights, norms one. The same options give the same bytes on any thread count: every block of
  * 65,536 weights has its own seed. Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4
  * (TinyLlama 1.1 B). */
@@ -35,7 +35,7 @@ typedef struct {
     shape s;
     uint64_t seed, threads;
     double sigma;
-    bool tied;
+    bool tied, qwen;
     const char *out;
 } options;
 
@@ -88,7 +88,9 @@ static void add(qz_st_item *items, size_t *n, const char *name, uint64_t rows, u
 
 typedef struct { const char *name; uint64_t rows, cols; } part; /* rows 0: a vector */
 
-static uint64_t tensors_per_layer(const shape *s) { return s->experts ? 7 + 3 * s->experts : 9; }
+static uint64_t tensors_per_layer(const options *o) {
+    return o->s.experts ? 7 + 3 * o->s.experts + (o->qwen ? 2 : 0) : 9;
+}
 
 static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
     const shape *s = &o->s;
@@ -99,7 +101,11 @@ static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
         {"post_attention_layernorm", 0, s->hidden}};
     const part dense[] = {{"mlp.gate_proj", s->ffn, s->hidden}, {"mlp.up_proj", s->ffn, s->hidden},
                           {"mlp.down_proj", s->hidden, s->ffn}};
-    const part expert[] = {{"w1", s->ffn, s->hidden}, {"w2", s->hidden, s->ffn}, {"w3", s->ffn, s->hidden}};
+    const part norms[] = {{"self_attn.q_norm", 0, d}, {"self_attn.k_norm", 0, d}};
+    const char *moe = o->qwen ? "mlp" : "block_sparse_moe";
+    const part expert[] = {{o->qwen ? "gate_proj" : "w1", s->ffn, s->hidden},
+                           {o->qwen ? "down_proj" : "w2", s->hidden, s->ffn},
+                           {o->qwen ? "up_proj" : "w3", s->ffn, s->hidden}};
     size_t n = 0;
     add(items, &n, "model.embed_tokens.weight", s->vocab, s->hidden);
     for (uint64_t l = 0; l < s->layers; l++) {
@@ -110,13 +116,14 @@ static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
         for (size_t p = 0; p < 3 && s->experts == 0; p++)
             add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", layer, dense[p].name), dense[p].rows,
                 dense[p].cols);
+        for (size_t p = 0; p < 2 && o->qwen; p++)
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", layer, norms[p].name), 0, norms[p].cols);
         if (s->experts)
-            add(items, &n, qz_arena_printf(a, "model.layers.%llu.block_sparse_moe.gate.weight", layer), s->experts,
-                s->hidden);
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.gate.weight", layer, moe), s->experts, s->hidden);
         for (uint64_t x = 0; x < s->experts; x++)
             for (size_t p = 0; p < 3; p++)
                 add(items, &n,
-                    qz_arena_printf(a, "model.layers.%llu.block_sparse_moe.experts.%llu.%s.weight", layer,
+                    qz_arena_printf(a, "model.layers.%llu.%s.experts.%llu.%s.weight", layer, moe,
                                     (unsigned long long)x, expert[p].name),
                     expert[p].rows, expert[p].cols);
     }
@@ -133,7 +140,7 @@ static qz_status write_weights(const options *o, qz_error *err) {
     qz_status st = QZ_OK;
     char *path = qz_path_join(o->out, "model.safetensors");
     uint16_t *buf = qz_alloc_array((size_t)BLOCK * BLOCKS, sizeof *buf);
-    size_t want = (size_t)(o->s.layers * tensors_per_layer(&o->s)) + 3;
+    size_t want = (size_t)(o->s.layers * tensors_per_layer(o)) + 3;
     qz_st_item *items = qz_arena_calloc(&arena, want, sizeof *items);
     if (!path || !buf || !items) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -177,7 +184,8 @@ static qz_status write_config(const options *o, qz_error *err) {
                   "  \"hidden_size\": %llu,\n  \"intermediate_size\": %llu,\n  \"num_hidden_layers\": %llu,\n  "
                   "\"num_attention_heads\": %llu,\n"
                   "  \"num_key_value_heads\": %llu,\n  \"vocab_size\": %llu,\n  \"max_position_embeddings\": %llu,\n",
-                  s->experts ? "Mixtral" : "Llama", s->experts ? "mixtral" : "llama",
+                  o->qwen ? "Qwen3Moe" : s->experts ? "Mixtral" : "Llama",
+                  o->qwen ? "qwen3_moe" : s->experts ? "mixtral" : "llama",
                   (unsigned long long)s->hidden, (unsigned long long)s->ffn, (unsigned long long)s->layers,
                   (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->vocab,
                   (unsigned long long)s->context);
@@ -192,8 +200,13 @@ static qz_status write_config(const options *o, qz_error *err) {
     }
     if (s->experts) {
         t.len -= 3;
-        qz_str_printf(&t, ",\n  \"num_local_experts\": %llu,\n  \"num_experts_per_tok\": %llu\n}\n",
-                      (unsigned long long)s->experts, (unsigned long long)s->used);
+        qz_str_printf(&t, ",\n  \"%s\": %llu,\n  \"num_experts_per_tok\": %llu",
+                      o->qwen ? "num_experts" : "num_local_experts", (unsigned long long)s->experts,
+                      (unsigned long long)s->used);
+        if (o->qwen)
+            qz_str_printf(&t, ",\n  \"moe_intermediate_size\": %llu,\n  \"norm_topk_prob\": true",
+                          (unsigned long long)s->ffn);
+        qz_str_puts(&t, "\n}\n");
     }
     return write_text(o, "config.json", &t, err);
 }
@@ -251,8 +264,8 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
 
 static const char usage[] =
     "usage: gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--hidden N] [--ffn N] [--layers N]\n"
-    "                     [--heads N] [--kv-heads N] [--head-dim N] [--experts N] [--used N] [--vocab N]\n"
-    "                     [--context N] [--tied] [--sigma X] [--threads N]\n";
+    "                     [--heads N] [--kv-heads N] [--head-dim N] [--experts N] [--used N] [--qwen]\n"
+    "                     [--vocab N] [--context N] [--tied] [--sigma X] [--threads N]\n";
 
 static bool read_u64(const char *text, uint64_t *out) {
     char *end;
@@ -272,7 +285,7 @@ static bool read_options(int argc, char **argv, options *o) {
         {"shape", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"hidden", 1, NULL, 'h'}, {"ffn", 1, NULL, 'f'},
         {"layers", 1, NULL, 'l'}, {"heads", 1, NULL, 'a'}, {"kv-heads", 1, NULL, 'k'}, {"vocab", 1, NULL, 'v'},
         {"head-dim", 1, NULL, 'd'}, {"experts", 1, NULL, 'x'}, {"used", 1, NULL, 'u'}, {"context", 1, NULL, 'c'},
-        {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {NULL, 0, NULL, 0}};
+        {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {"qwen", 0, NULL, 'q'}, {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", rows, NULL)) != -1) {
         bool ok = true;
@@ -293,6 +306,7 @@ static bool read_options(int argc, char **argv, options *o) {
         case 't': ok = read_u64(optarg, &o->threads) && o->threads <= 1024; break;
         case 'g': o->sigma = strtod(optarg, &end), ok = end != optarg && *end == 0; break;
         case 'T': o->tied = true; break;
+        case 'q': o->qwen = true; break;
         default: return false;
         }
         if (!ok) return (void)fprintf(stderr, "gen_model: error: bad value '%s'\n", optarg), false;
@@ -303,12 +317,15 @@ static bool read_options(int argc, char **argv, options *o) {
     return true;
 }
 
-static qz_status check_shape(const shape *s, qz_error *err) {
+static qz_status check_shape(const options *o, qz_error *err) {
+    const shape *s = &o->s;
     const uint64_t all[] = {s->hidden, s->ffn, s->layers, s->heads, s->kv_heads, s->vocab, s->context};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (all[i] == 0 || all[i] > 1u << 20)
             return qz_fail(err, QZ_EUSAGE, "bad shape: a size is %llu: expected 1 to 1048576",
                            (unsigned long long)all[i]);
+    if (o->qwen && (!s->experts || !s->head_dim))
+        return qz_fail(err, QZ_EUSAGE, "bad shape: --qwen wants --experts and --head-dim");
     if (s->head_dim > 1024 || s->experts > 1024 || s->used > s->experts)
         return qz_fail(err, QZ_EUSAGE, "bad shape: head-dim and experts are at most 1024, used at most experts");
     if ((!s->head_dim && s->hidden % s->heads) || s->heads % s->kv_heads)
@@ -323,7 +340,7 @@ int main(int argc, char **argv) {
     options o = {.s = shapes[0], .seed = 1, .sigma = 0.02};
     qz_error err = {0};
     if (!read_options(argc, argv, &o)) return (void)fputs(usage, stderr), 2;
-    qz_status st = check_shape(&o.s, &err);
+    qz_status st = check_shape(&o, &err);
     if (st == QZ_OK) st = qz_make_dirs(o.out, &err);
     if (st == QZ_OK) st = write_weights(&o, &err);
     if (st == QZ_OK) st = write_tokenizer(&o, &err);
