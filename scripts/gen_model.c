@@ -1,8 +1,8 @@
 /* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint,
- * with --experts a Mixtral one, with --qwen besides a Qwen3-MoE one (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and
- * memory runs; gaussian weights, norms one. The same options give the same bytes on any thread count: every block of
- * 65,536 weights has its own seed. Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4
- * (TinyLlama 1.1 B). */
+ * with --experts a Mixtral one, with --qwen besides a Qwen3-MoE one (config.json, model.safetensors in F16, a byte-level
+ * tokenizer.json) for speed and memory runs; gaussian weights, norms one. The same options give the same bytes on any
+ * thread count: every block of 65,536 weights has its own seed. Nothing is learnt: perplexity is that of chance.
+ * Shapes: baselines.md section 4 (TinyLlama 1.1 B). */
 #include "base/half.h"
 #include "base/io.h"
 #include "base/rng.h"
@@ -285,7 +285,8 @@ static bool read_options(int argc, char **argv, options *o) {
         {"shape", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"hidden", 1, NULL, 'h'}, {"ffn", 1, NULL, 'f'},
         {"layers", 1, NULL, 'l'}, {"heads", 1, NULL, 'a'}, {"kv-heads", 1, NULL, 'k'}, {"vocab", 1, NULL, 'v'},
         {"head-dim", 1, NULL, 'd'}, {"experts", 1, NULL, 'x'}, {"used", 1, NULL, 'u'}, {"context", 1, NULL, 'c'},
-        {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {"qwen", 0, NULL, 'q'}, {NULL, 0, NULL, 0}};
+        {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {"qwen", 0, NULL, 'q'},
+        {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", rows, NULL)) != -1) {
         bool ok = true;

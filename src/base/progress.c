@@ -94,6 +94,7 @@ void qz_warn_once(qz_run *run, const char *fmt, ...) {
 void qz_progress_begin(qz_run *run) {
     if (run == NULL) return;
     run->progress_start = run->progress_last = qz_now();
+    run->progress_by_layer = false;
 }
 /* ---- where a stage stands ---- */
 typedef struct {
@@ -101,13 +102,16 @@ typedef struct {
     double spent, rate, eta;
     const char *per;
 } standing; /* over all layers; eta < 0: unknown */
-static standing stand(const qz_progress *p, double spent) {
+static standing stand(const qz_progress *p, double spent, bool by_layer) {
     const uint64_t times = p->layers && !p->whole ? p->layers : 1,
                    before = times > 1 && p->layer ? (p->layer - 1) * p->total : 0;
     standing s = {.done = before + p->done, .total = times * p->total, .spent = spent, .eta = -1};
     s.per = p->tokens ? "tokens" : p->unit;
     s.rate = spent > 0 ? (double)(p->tokens ? p->tokens : s.done) / spent : 0;
-    if (s.done && s.total >= s.done) s.eta = spent * (double)(s.total - s.done) / (double)s.done;
+    /* tensors of a layer follow when the layer is coded: 2 of 1575 may be a quarter of the work */
+    const bool layers = p->whole && by_layer && p->layer && s.done < s.total;
+    const uint64_t done = layers ? p->layer : s.done, total = layers ? p->layers : s.total;
+    if (done && total >= done) s.eta = spent * (double)(total - done) / (double)done;
     return s;
 }
 static void say_json(qz_run *run, const qz_progress *p, const standing *s) {
@@ -146,7 +150,8 @@ static void say_line(qz_run *run, const qz_progress *p, const standing *s) {
 void qz_progress_at(qz_run *run, const qz_progress *p) {
     if (run == NULL || (run->quiet && !run->progress_json)) return;
     const double now = qz_now();
-    const standing s = stand(p, now - run->progress_start);
+    run->progress_by_layer |= p->layers && !p->whole;
+    const standing s = stand(p, now - run->progress_start, run->progress_by_layer);
     const bool end = s.done == s.total;
     if (!run->quiet && run->hook && run->hook->progress && (end || now - run->progress_last >= 0.1)) {
         run->progress_last = now;

@@ -32,6 +32,7 @@ typedef struct qz_run {
     const qz_run_hook *hook; /* beside the log; NULL = none */
     double progress_last;   /* seconds of the last progress line */
     double progress_start;
+    bool progress_by_layer; /* the stage's work was seen inside layers: the ETA goes by them */
     size_t warnings;        /* counted by qz_warn */
     uint64_t said[64];      /* hashes of what the _once functions have said */
     size_t n_said;
@@ -53,7 +54,8 @@ typedef struct {
     const char *stage, *unit;
     uint64_t done, total;   /* of the unit, within the layer where there are layers */
     uint64_t layer, layers; /* the layer at work, from 1 (0: before or behind them); layers 0: a stage without layers */
-    bool whole;             /* done and total are of all layers together */
+    bool whole;             /* done and total are of all layers together; where a stage also said rows inside its
+                             * layers, the work comes layer by layer, and so does the ETA */
     uint64_t tokens;        /* that have been worked on since begin; 0: not counted */
 } qz_progress;
 void qz_progress_begin(qz_run *run);

@@ -21,6 +21,7 @@
 #include "methods/flow_input.h"
 #include "methods/gptq.h"
 #include "methods/grid.h"
+#include "methods/int_blocks_memory.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
 #include "methods/site_progress.h"
@@ -310,6 +311,12 @@ static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, q
  * the codes to be. */
 typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; float amax; qz_any_grid grid; } shown;
 
+static qz_site_at at_of(const qz_int_blocks *a, long layer, long expert) {
+    return (qz_site_at){a->job.scheme, (size_t)layer, a->model->config.layers, &a->self.block,
+                        a->experts ? &a->experts->block : NULL, a->experts ? (size_t)a->model->config.experts : 0,
+                        expert};
+}
+
 /* Linears of the input. */
 static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINEARS]) {
     const qz_awq_input *in = &u->block.input[e];
@@ -501,8 +508,8 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
     qz_gptq g = {0};
     if (u->setting[e].keep) return QZ_OK;
     if (rounds_alone(a, u, layer, e)) return round_input(a, u, layer, e, err);
-    const qz_site_at at = {a->job.scheme, (size_t)layer, a->model->config.layers};
-    if (u->expert < 0) qz_site_progress(a->run, &at, &u->block, e);
+    const qz_site_at at = at_of(a, layer, u->expert);
+    qz_site_progress(a->run, &at, e);
     qz_status st = moments(a, u, layer, e, &x, err);
     if (st == QZ_OK && x.in.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
@@ -585,7 +592,11 @@ static const qz_input_rounding *rounding_of(const qz_int_blocks *a, size_t e) {
  * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(fold(a, &a->self, layer, err));
-    for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));
+    for (size_t x = 0; a->experts && x < a->model->config.experts; x++) {
+        const qz_site_at at = at_of(a, layer, (long)x);
+        if (a->o.fold) qz_site_progress_scales(a->run, &at);
+        QZ_TRY(fold(a, &a->experts[x], layer, err));
+    }
     bool shared = false, said = false;
     qz_input_widths w;
     qz_input_widths_of(&a->model->config, &w);
@@ -775,25 +786,8 @@ static void release(void *state) {
     qz_free(a);
 }
 
-static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes *s) {
-    return (qz_method_memory){.held = s->block * (4 + 1 + 4) + s->largest * 4 * 6 + qz_method_solver_bytes(s->config,
-                                                  o->propagate && o->asymmetric),
-                              /* and the quantized weights of a block */
-                              .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows,
-                                                                        s->seq_len) + 4 * s->block : 0};
-}
-
-/* A replay keeps hidden states of all windows, inputs of a block's linears, and what a module gives twice over. */
-static qz_method_memory replay_memory(const qz_method_options *o, const qz_method_sizes *s) {
-    const qz_config *c = s->config;
-    const uint64_t tokens = (uint64_t)s->windows * s->seq_len, attention = c->heads * c->head_dim;
-    qz_method_memory m = memory(o, s);
-    m.held += 4 * s->block; /* the block's weights as they were, beside those that are tried */
-    m.pass += 4 * tokens * (5 * c->hidden_size + 3 * attention + 4 * c->intermediate_size);
-    return m;
-}
-
 const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result,
-                                     .notes = notes, .release = release, .memory = replay_memory};
+                                     .notes = notes, .release = release,
+                                     .memory = qz_int_blocks_replay_memory};
 const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes,
-                                      .release = release, .memory = memory};
+                                      .release = release, .memory = qz_int_blocks_memory};

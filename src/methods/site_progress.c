@@ -1,15 +1,29 @@
 #include "methods/site_progress.h"
 #include <stdio.h>
 
-void qz_site_progress(qz_run *run, const qz_site_at *at, const qz_awq_block *b, size_t input) {
-    char stage[128];
-    uint64_t done = 0, total = 0;
+static uint64_t rows_of(const qz_awq_block *b, size_t input) {
+    uint64_t rows = 0;
+    for (size_t l = b->input[input].first; l < b->input[input].first + b->input[input].n; l++) rows += b->linear[l].rows;
+    return rows;
+}
+
+static void say(qz_run *run, const qz_site_at *at, const char *what, uint64_t done) {
+    char stage[160], which[64] = "";
+    uint64_t total = 0;
     for (size_t i = 0; i < QZ_STAGES; i++)
-        for (size_t l = b->input[i].first; l < b->input[i].first + b->input[i].n; l++) {
-            total += b->linear[l].rows;
-            done += i < input ? b->linear[l].rows : 0;
-        }
-    (void)snprintf(stage, sizeof stage, "%.60s %.60s", at->scheme, b->linear[b->input[input].first].name);
+        total += rows_of(at->self, i) + (at->experts ? at->experts * rows_of(at->expert, i) : 0);
+    if (at->at >= 0) (void)snprintf(which, sizeof which, ", expert %ld of %zu", at->at + 1, at->experts);
+    (void)snprintf(stage, sizeof stage, "%.60s %.60s%s", at->scheme, what, which);
     qz_progress_at(run, &(qz_progress){.stage = stage, .unit = "rows", .done = done, .total = total,
                                        .layer = at->layer + 1, .layers = at->layers});
 }
+
+void qz_site_progress(qz_run *run, const qz_site_at *at, size_t input) {
+    const qz_awq_block *b = at->at < 0 ? at->self : at->expert;
+    uint64_t done = at->at < 0 ? 0 : (uint64_t)at->at * rows_of(at->expert, input);
+    for (size_t i = 0; i < input; i++)
+        done += rows_of(at->self, i) + (at->experts ? at->experts * rows_of(at->expert, i) : 0);
+    say(run, at, b->linear[b->input[input].first].name, done);
+}
+
+void qz_site_progress_scales(qz_run *run, const qz_site_at *at) { say(run, at, "scales", 0); }
