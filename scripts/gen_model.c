@@ -1,5 +1,5 @@
 /* gen_model OUT [--shape tinyllama|4b|8b|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint,
- * with --experts a Mixtral one, with --qwen besides a Qwen3-MoE one (config.json, model.safetensors in F16, a byte-level
+ * with --experts a Mixtral one, with --qwen besides a Qwen3-MoE one (config.json, model.safetensors in F16, byte-level
  * tokenizer.json) for speed and memory runs; gaussian weights, norms one. The same options give the same bytes on any
  * thread count: every block of 65,536 weights has its own seed. Nothing is learnt: perplexity is that of chance.
  * Shapes: baselines.md section 4 (TinyLlama 1.1 B). */

@@ -28,12 +28,23 @@ static void name_of(const char *given, char out[128]) {
     out[len - 5] = 0;
 }
 
+/* What was read of the tokenizer otherwise than it stands there. */
+static void say_empty(qz_run *run, const char *path, const qz_tokenizer *t) {
+    const size_t n = t ? qz_tokenizer_empty_added(t) : 0;
+    if (n)
+        qz_warn_once(run,
+                     "tokenizer of '%s': %zu added token%s without text left out (expected a text in \"content\"); it "
+                     "was never part of any text",
+                     path, n, n > 1 ? "s" : "");
+}
+
 qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *err) {
     *s = (qz_source){0};
     name_of(path, s->name);
     QZ_TRY(qz_artifact_open(run, path, &s->model, err));
     qz_status st = qz_artifact_tokenizer(path, &s->tokenizer, err);
     if (st == QZ_OK && s->tokenizer) st = qz_artifact_fits(s->model, s->tokenizer, path, err);
+    if (st == QZ_OK) say_empty(run, path, s->tokenizer);
     if (st != QZ_OK) qz_source_release(s);
     return st;
 }

@@ -1,5 +1,5 @@
-/* Bytes that coding a decoder block at a time holds (int_blocks.c), for the plan that is printed and kept: floats, codes
- * and errors of the block, the solver under one input's matrix, and where tokens flow their states. */
+/* Bytes that coding a decoder block at a time holds (int_blocks.c), for the plan that is printed and kept: floats,
+ * codes and errors of the block, the solver under one input's matrix, and where tokens flow their states. */
 #ifndef QZ_METHODS_INT_BLOCKS_MEMORY_H
 #define QZ_METHODS_INT_BLOCKS_MEMORY_H
 #include "methods/method.h"

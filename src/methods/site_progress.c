@@ -3,7 +3,8 @@
 
 static uint64_t rows_of(const qz_awq_block *b, size_t input) {
     uint64_t rows = 0;
-    for (size_t l = b->input[input].first; l < b->input[input].first + b->input[input].n; l++) rows += b->linear[l].rows;
+    const qz_awq_input *in = &b->input[input];
+    for (size_t l = in->first; l < in->first + in->n; l++) rows += b->linear[l].rows;
     return rows;
 }
 

@@ -438,6 +438,7 @@ static qz_status read_added(qz_tokenizer *t, const json_t *list, qz_added *v, bo
         QZ_TRY(qz_json_bool(j, "special", t->path, &a.special, err));
         norm = !a.special;
         QZ_TRY(qz_json_bool(j, "normalized", t->path, &norm, err));
+        t->n_empty_added += a.n == 0;
         if (a.n == 0) continue;
         if (id >= QZ_TOK_MAX_ID) return bad(t, "added_tokens", "an id is missing or out of range", err);
         a.id = (uint32_t)id;

@@ -101,6 +101,7 @@ void qz_tokenizer_free(qz_tokenizer *t) {
 }
 
 size_t qz_tokenizer_vocab_size(const qz_tokenizer *t) { return t->vocab.n; }
+size_t qz_tokenizer_empty_added(const qz_tokenizer *t) { return t->n_empty_added; }
 
 int64_t qz_tokenizer_id(const qz_tokenizer *t, const char *token, size_t n) {
     uint32_t id = qz_vocab_find(&t->vocab, token, n);

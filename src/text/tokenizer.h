@@ -50,6 +50,8 @@ size_t qz_tokenizer_vocab_size(const qz_tokenizer *t); /* highest id + 1 */
 int64_t qz_tokenizer_id(const qz_tokenizer *t, const char *token, size_t n);
 /* Content as stored (byte-level spelling), NULL if the id is not used. */
 const char *qz_tokenizer_token(const qz_tokenizer *t, uint32_t id, size_t *n);
+/* Added tokens of tokenizer.json without text: left out, since no text is ever theirs; their ids stay free. */
+size_t qz_tokenizer_empty_added(const qz_tokenizer *t);
 bool qz_tokenizer_is_special(const qz_tokenizer *t, uint32_t id);
 int64_t qz_tokenizer_bos(const qz_tokenizer *t); /* -1 = none */
 int64_t qz_tokenizer_eos(const qz_tokenizer *t);

@@ -160,6 +160,7 @@ struct qz_tokenizer {
     /* kept for qz_tokenizer_to_gguf */
     const char *pipeline;           /* tokenizer.json without vocabulary and merges */
     qz_text_ref *merge_text; size_t n_merge_text;
+    size_t n_empty_added;           /* added tokens without text */
     int8_t add_bos_set;             /* tokenizer_config add_bos_token: -1 unset */
     int8_t clean_spaces;            /* tokenizer_config clean_up_tokenization_spaces: -1 unset */
 };
