@@ -299,12 +299,10 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
  * keeps its 16 bits. */
 static uint32_t stored_type(const qz_artifact_item *it, const qz_artifact_plan *p) {
     const qz_mix_options *o = &p->spec.mix;
-    const uint32_t level = qz_ftype_get(p->spec.ftype)->type;
     const bool gains = it->use == QZ_USE_KEPT || it->n_dims == 1;
     if (it->head) return gains ? 0 : (uint32_t)qz_type_get(it->source->type < QZ_TYPE_COUNT ? it->source->type
                                                            : qz_tensor_float_type(it->source))->ggml_id;
-    if (it->layer < 0 && it->use == QZ_USE_KEPT && it->n_dims == 2 && qz_floats_known(qz_type_by_ggml_id((int)level)))
-        return level; /* a matrix beside the blocks: the converter gives it the file's type */
+    if (it->use == QZ_USE_KEPT) return qz_ftype_kept(p->spec.ftype, it->layer, it->n_dims);
     const qz_tensor_view *v = o->keep_output && it->use == QZ_USE_HEAD ? it->source : NULL;
     return v && (v->type == QZ_TYPE_F16 || v->type == QZ_TYPE_BF16) ? (uint32_t)qz_type_get(v->type)->ggml_id : 0;
 }

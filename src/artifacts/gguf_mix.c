@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/gguf.h"
+#include "model/tensor.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,11 @@ qz_ftype qz_ftype_by_number(uint64_t file_type) {
     for (int i = 0; i < QZ_FTYPE_COUNT; i++)
         if (ftypes[i].file_type == file_type) return (qz_ftype)i;
     return QZ_FTYPE_COUNT;
+}
+
+uint32_t qz_ftype_kept(qz_ftype f, long layer, size_t n_dims) {
+    const uint32_t type = qz_ftype_get(f)->type;
+    return layer < 0 && n_dims == 2 && qz_floats_known(qz_type_by_ggml_id((int)type)) ? type : F32;
 }
 
 /* The reference goes by words in names. So do we where the model is not ours to know. */

@@ -19,6 +19,9 @@ const qz_ftype_info *qz_ftype_get(qz_ftype f);
  * Q4_K_M); QZ_FTYPE_COUNT if unknown. */
 qz_ftype qz_ftype_by_name(const char *name);
 qz_ftype qz_ftype_by_number(uint64_t file_type);
+/* GGUF type of a tensor that no level codes (QZ_USE_KEPT): float32, but a matrix beside the blocks (layer < 0) has the
+ * floats of the file where the file is one of floats, as the converter does. */
+uint32_t qz_ftype_kept(qz_ftype f, long layer, size_t n_dims);
 
 typedef struct {
     const char *name;     /* GGUF name */

@@ -94,10 +94,11 @@ static void account(const qz_shape *s, const qz_shape_tensor *t, uint64_t bytes,
 }
 
 /* The tensors of GGUF behind one of the shape: kv_b of latent attention is two stacks of a matrix a head there. */
-static size_t in_gguf(const qz_shape *s, const qz_shape_tensor *x, qz_mix_tensor out[2]) {
+static size_t in_gguf(const qz_shape *s, qz_ftype f, const qz_shape_tensor *x, qz_mix_tensor out[2]) {
     const bool plain = x->role == QZ_ROLE_FLOAT || x->role == QZ_ROLE_ROUTER || x->role == QZ_ROLE_ROPE_FREQS;
     const uint64_t nope = s->config.latent.nope, v = s->config.latent.v;
-    out[0] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1, x->use, x->layer};
+    out[0] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, 1, x->use, x->layer};
+    if (plain) out[0].source = x->use == QZ_USE_KEPT ? qz_ftype_kept(f, x->layer, x->n_dims) : 0;
     if (x->use != QZ_USE_KV_B || nope == 0 || x->rows != s->heads * (nope + v)) return 1;
     out[0] = (qz_mix_tensor){"attn_k_b.weight", {nope, x->cols, s->heads, 1}, 1, QZ_USE_OTHER, x->layer};
     out[1] = (qz_mix_tensor){"attn_v_b.weight", {x->cols, v, s->heads, 1}, 1, QZ_USE_OTHER, x->layer};
@@ -111,13 +112,13 @@ static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_
     qz_mix_choice *c = qz_calloc_array(2 * n, sizeof *c);
     qz_status st = t && c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
     if (st != QZ_OK) goto out;
-    for (size_t i = 0; i < n; i++) all += in_gguf(s, &s->tensors[i], t + all);
+    for (size_t i = 0; i < n; i++) all += in_gguf(s, f, &s->tensors[i], t + all);
     qz_mix_model m = {s->gguf_arch, s->layers, s->heads, s->kv_heads, s->experts, imatrix};
     QZ_GOTO(qz_gguf_mix(&m, f, NULL, t, all, c, err));
     for (size_t i = 0, k = 0; i < n; i++) {
         qz_mix_tensor parts[2];
         bytes[i] = 0;
-        for (size_t end = k + in_gguf(s, &s->tensors[i], parts); k < end; k++) {
+        for (size_t end = k + in_gguf(s, f, &s->tensors[i], parts); k < end; k++) {
             const qz_gguf_type *type = qz_gguf_type_get(c[k].type);
             bytes[i] += t[k].ne[0] / type->elems * type->bytes * t[k].ne[1] * t[k].ne[2];
             w->imatrix_required |= c[k].needs_imatrix;

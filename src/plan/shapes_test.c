@@ -371,7 +371,7 @@ static void shape_equals_the_writers_plan(void **state) {
                                           "tests/golden/zoo/mistral4", "tests/golden/zoo/ministral3",
                                           "tests/golden/zoo/olmo2", "tests/golden/zoo/olmo3",
                                           "tests/golden/zoo/cohere2", "tests/golden/zoo/opt",
-                                           "tests/golden/zoo/gemma4-moe",
+                                          "tests/golden/zoo/gemma4", "tests/golden/zoo/gemma4-moe",
                                           "tests/golden/zoo/qwen2_moe", "models/market"};
     static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16,
                                       QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
@@ -396,7 +396,7 @@ static void shape_equals_the_writers_plan(void **state) {
             }
             if (!file.known) continue;
             if (w.bytes != file.weight_bytes)
-                fail_msg("%s, level %d: %llu bytes, the writer lays out %llu", folders[f], (int)levels[l],
+                fail_msg("%s, %s: %llu bytes, the writer lays out %llu", folders[f], qz_level_get(levels[l])->name,
                          (unsigned long long)w.bytes, (unsigned long long)file.weight_bytes);
             assert_true(file.file_bytes > file.weight_bytes);
             planned++;
