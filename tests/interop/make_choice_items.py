@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """usage: make_choice_items.py TEXT FOLDER [N]
 
-Items of three kinds from a text, for the harness' tests: N lines each of choice.jsonl (a passage of at most 340 bytes, four
-ways to go on, one of them the text's own: at most 160 tokens of text-13m), next.jsonl (a passage and the word behind it) and
-copy.jsonl (lines of a list, the next of which is to be written). The same text gives the same items: nothing is random but a
-generator of its own. Each line is read by quantz as it is, and by lm-evaluation-harness through harness/*.yaml."""
+Items of three kinds from a text, for the harness' tests: N lines each of choice.jsonl (a passage and four ways to go
+on, one of them the text's own), next.jsonl (a passage and the word behind it) and copy.jsonl (lines of a list, the
+next of which is to be written). Lengths are bounded in characters (passages of choices 339, options 30), not in
+tokens: no tokenizer is asked. The same text gives the same items: nothing is random but a generator of its own. Each
+line is read by quantz as it is, and by lm-evaluation-harness through harness/*.yaml."""
 import json
 import pathlib
 import re
