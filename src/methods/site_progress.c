@@ -9,7 +9,7 @@ static uint64_t rows_of(const qz_awq_block *b, size_t input) {
 }
 
 static void say(qz_run *run, const qz_site_at *at, const char *what, uint64_t done) {
-    char stage[160], which[64] = "";
+    char stage[200], which[64] = "";
     uint64_t total = 0;
     for (size_t i = 0; i < QZ_STAGES; i++)
         total += rows_of(at->self, i) + (at->experts ? at->experts * rows_of(at->expert, i) : 0);

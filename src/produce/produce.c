@@ -325,6 +325,7 @@ qz_status qz_produce_meant(qz_run *run, const qz_produce_job *job, const uint8_t
     }
     qz_progress_end(run);
     coders_close(&c, &out);
+    qz_produced_release(&out); /* of figures that nobody asked for */
     *proof = k.proof;
     return st;
 }
