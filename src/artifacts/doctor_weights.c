@@ -126,10 +126,12 @@ static const char *zero_points(const qz_doctor_pair *p) {
         return NULL;
     }
     if (common(p, &mean) < 0.35 || cosine(d) < 0.3 || cosine(d) > 0.9995) return NULL;
+    const double shift = d.ww > 0 ? fabs(mean) * sqrt((double)(p->rows * p->cols) / d.ww) : 0;
+    if (shift < 0.4 * qz_doctor_error(p)) return NULL; /* to both sides: what methods leave in small matrices */
     return qz_arena_printf(p->arena,
                            "values are shifted within their groups (%+.3g on average, %.2g of the values' own "
                            "size): zero points are off, by one as a rule",
-                           mean, sqrt((d.ww > 0 ? mean * mean * (double)(p->rows * p->cols) / d.ww : 0)));
+                           mean, shift);
 }
 
 /* ---- order ---- */

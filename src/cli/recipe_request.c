@@ -1,4 +1,5 @@
 #include "cli/options.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "produce/catalog.h"
 #include <string.h>
@@ -15,6 +16,7 @@ qz_status qz_recipe_request(qz_arena *keep, qz_request *r, qz_error *err) {
         return qz_fail(err, QZ_EUSAGE, "--rederive needs --source MODEL: what '%s' was made from", r->operands[0]);
     json_t *recipe = NULL;
     const char *text = qz_catalog_recipe(r->operands[0], keep);
+    if (text == NULL && !qz_path_exists(r->operands[0])) return qz_path_missing(r->operands[0], err);
     if (text == NULL)
         return qz_fail(err, QZ_EUSAGE,
                        "'%s' records no recipe: --rederive makes again what quantz has made (compare other files with "

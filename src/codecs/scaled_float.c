@@ -329,16 +329,30 @@ static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, 
     qz_str_printf(out, "  code         byte %llu: %02x, %s %.9g: %.9g x %.9g\n", (unsigned long long)(offset + at), q,
                   info_of(f)->title, (double)v, (double)v, (double)s);
 }
+/* Matrices that have one scale each: of the whole below each other there is one, too, where all are the same. */
+static bool single(const qz_coded *const *parts, size_t n, bool *same) {
+    *same = true;
+    for (size_t i = 0; i < n; i++) {
+        const qz_scaled_float *x = scaled(parts[i]);
+        if (x->block_rows != x->base.rows || x->block_cols != x->base.cols) return false;
+        *same = *same && memcmp(x->scales, scaled(parts[0])->scales, sizeof *x->scales) == 0;
+    }
+    return n > 1;
+}
+
 /* Blocks of rows must not cross from one matrix to the next. */
 static const qz_coded *stack(const qz_coded *const *parts, size_t n, qz_arena *arena) {
     const qz_scaled_float *first = scaled(parts[0]);
     const size_t cols = first->base.cols, wide = across(first), high = first->block_rows;
     size_t rows = 0, row = 0, block = 0;
+    bool same;
+    const bool one = single(parts, n, &same);
+    if (one && !same) return NULL;
     for (size_t i = 0; i < n; rows += parts[i++]->rows)
-        if (rows % high != 0) return NULL;
+        if (!one && rows % high != 0) return NULL;
     const size_t bytes = qz_scaled_row_bytes(cols, first->bits);
     uint8_t *codes = qz_arena_alloc(arena, rows, bytes);
-    float *scales = qz_arena_alloc(arena, (rows + high - 1) / high * wide, sizeof *scales);
+    float *scales = qz_arena_alloc(arena, one ? 1 : (rows + high - 1) / high * wide, sizeof *scales);
     qz_scaled_float *all = qz_arena_alloc(arena, 1, sizeof *all);
     if (!codes || !scales || !all) return NULL;
     for (size_t i = 0; i < n; row += parts[i++]->rows) {
@@ -346,10 +360,11 @@ static const qz_coded *stack(const qz_coded *const *parts, size_t n, qz_arena *a
         const size_t down = (x->base.rows + high - 1) / high;
         memcpy(codes + row * bytes, x->codes, x->base.rows * bytes);
         memcpy(scales + block * wide, x->scales, down * wide * sizeof *scales);
-        block += down;
+        block += one ? 0 : down;
     }
     *all = *first;
     all->base.rows = rows;
+    if (one) all->block_rows = rows;
     all->codes = codes, all->scales = scales;
     return &all->base;
 }

@@ -124,6 +124,9 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena a = {0};
     qz_table t = {0};
     bool same = true, again = true;
+    if (r->tokenizer && r->rederive)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--tokenizer looks at the tokenizer alone: give --rederive in a call of its own");
     if (r->tokenizer) {
         qz_status proved = qz_tokenizer_check(r, &a, &t, err);
         qz_error shown = {0};

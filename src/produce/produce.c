@@ -278,7 +278,6 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     }
     if (item->source && !is_float(item->type))
         return qz_fail(err, QZ_EBUG, "tensor '%s': no method of %s codes it", item->name, c->job.scheme);
-    if (item->generated && !k->w) return QZ_OK;
     QZ_TRY(qz_proof_float(&k->proof, err)); /* float tensors are converted by the writer */
     return k->w ? qz_artifact_writer_put_view(k->w, item->source, err) : QZ_OK;
 }
@@ -319,7 +318,8 @@ qz_status qz_produce_meant(qz_run *run, const qz_produce_job *job, const uint8_t
     qz_status st = coders_open(&c, run, job->plan, job->imp, job->options->recipe, err);
     qz_progress_begin(run);
     for (size_t i = 0; st == QZ_OK && i < job->plan->n_items; i++) {
-        if (!wanted[i]) continue;
+        const qz_artifact_item *it = &job->plan->items[i];
+        if (!wanted[i] || (!it->source && !it->raw)) continue; /* the plan's own: compared byte by byte */
         st = put_item(&c, &k, i, err);
         progress(run, job->plan, i);
     }
