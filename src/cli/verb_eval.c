@@ -6,6 +6,9 @@ static const qz_option options[] = {
     QZ_OPT_SETTINGS,
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0,
      "the source: adds KL divergence and paired differences"},
+    {"others", 0, QZ_OPT_LIST, QZ_AT(others), "DIR", NULL, 0, 0,
+     "uploads of the same model, by whomever: a folder of them or one (GGUF, AWQ, GPTQ, ct …); size against KL, and "
+     "who made them; may be repeated; other models are skipped and named"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: JSONL or text"},
     QZ_OPT_TASKS_ROW,
     {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0,
@@ -35,5 +38,5 @@ static const qz_option options[] = {
 };
 const qz_verb qz_verb_eval = {
     .name = "eval", .summary = "perplexity, KL divergence to the source and solved tasks, with intervals",
-    .operands = "ARTIFACT…", .min_operands = 1,
+    .operands = "ARTIFACT…", .min_operands = 0,
     .max_operands = 64, QZ_OPTIONS(options), .run = qz_run_eval_verb};

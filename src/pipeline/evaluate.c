@@ -86,8 +86,10 @@ static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_ev
         const char *named = qz_provenance_in(out[i].path, QZ_SOURCE_KEY, &a), *origin = qz_origin_in(out[i].path, &a);
         if (named == NULL || strlen(named) != 64) continue; /* "UNKNOWN" */
         if (x->s[0].sha_hex[0] == 0) st = qz_source_hash(run, &x->s[0], err);
-        if (st != QZ_OK || strcmp(named, x->s[0].sha_hex) == 0) continue;
-        if (origin && strcmp(origin, x->s[0].sha_hex) == 0) continue; /* by way of an artifact of it */
+        if (st != QZ_OK) break;
+        out[i].source_named = strcmp(named, x->s[0].sha_hex) == 0 ||
+                              (origin && strcmp(origin, x->s[0].sha_hex) == 0); /* by way of an artifact of it */
+        if (out[i].source_named) continue;
         (void)snprintf(out[i].made_from, sizeof out[i].made_from, "%s", named);
         qz_warn(run,
                 "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not those "

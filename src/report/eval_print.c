@@ -1,6 +1,7 @@
 #include "base/json_write.h"
 #include "model/leftovers.h"
 #include "report/measured.h"
+#include "report/others_print.h"
 #include "report/task_print.h"
 #include <math.h>
 #include <stdio.h>
@@ -113,7 +114,7 @@ void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_wri
     if (lost->ignored_keys) qz_jw_text(w, "ignored", lost->ignored_names);
     qz_unread_json(&lost->keys, "", w);
 }
-static void json_row(const qz_measured *x, qz_json_writer *w) {
+static void json_row(const qz_measured *x, bool others, qz_json_writer *w) {
     qz_jw_row(w);
     qz_jw_text(w, "artifact", x->name);
     qz_jw_text(w, "path", x->path);
@@ -122,6 +123,7 @@ static void json_row(const qz_measured *x, qz_json_writer *w) {
     qz_measured_json(x, x, w);
     if (x->made_from[0]) qz_jw_text(w, "made_from_other_source", x->made_from);
     if (x->beyond) qz_jw_count(w, "positions_beyond_context", x->beyond);
+    if (others) qz_maker_json(x, w);
     qz_jw_close(w, '}');
 }
 
@@ -140,8 +142,9 @@ qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *
     if (facts->source_sha[0]) qz_jw_text(&w, "source_sha256", facts->source_sha);
     for (size_t i = 0; i < n; i++) tasks = tasks || m[i].tasks.n > 0;
     qz_jw_bool(&w, "gate_notask", !tasks);
+    if (facts->uploads) qz_others_json(facts->uploads, &w);
     qz_jw_open(&w, "rows", '[');
-    for (size_t i = 0; i < n; i++) json_row(&m[i], &w);
+    for (size_t i = 0; i < n; i++) json_row(&m[i], facts->uploads && i, &w);
     qz_str_puts(out, "\n");
     qz_jw_close(&w, ']');
     qz_jw_end(&w);

@@ -1,6 +1,7 @@
 /* What one model costs: a row of eval's and release's tables. pipeline/evaluate.h and bench.h fill it. */
 #ifndef QZ_REPORT_MEASURED_H
 #define QZ_REPORT_MEASURED_H
+#include "artifacts/maker.h"
 #include "base/json_write.h"
 #include "base/str.h"
 #include "base/table.h"
@@ -22,6 +23,9 @@ typedef struct {
     char inputs[48];               /* how it rounds inputs as servers do ("fp8 token"); "": it does not */
     double bits_per_byte;          /* of the scored text; 0: no tokenizer, so no bytes */
     char made_from[65];            /* source_sha256 that the artifact names, where it is not the source's; else "" */
+    bool source_named;             /* the artifact names the source by its hash, or by that of its origin */
+    qz_maker maker;                /* with --others: who made it, as it says */
+    bool upload, on_line;          /* one of --others; no other row is as small and as near the source */
     qz_task_score tasks;
     double mcnemar;          /* -1: no pair */
     size_t lost, won;
@@ -34,6 +38,10 @@ typedef struct {
     qz_config_keys keys;           /* of the configuration: what was not read */
 } qz_measured;
 
+/* --others: models found, and those not compared. */
+typedef struct { const char *path, *why; } qz_upload_skipped;
+typedef struct { size_t found, no_model; qz_upload_skipped *skipped; size_t n_skipped; } qz_uploads;
+
 /* What all rows were measured on. */
 typedef struct {
     char set[160];           /* protocol in words; "": no text */
@@ -43,6 +51,7 @@ typedef struct {
     const char *arith;       /* "exact", "runtime" or QZ_ARITH_BOTH */
     const char *const *adapters; size_t n_adapters; /* --lora: beside every model */
     char source_sha[65];     /* of --against, if an artifact names its source; "": not hashed */
+    const qz_uploads *uploads; /* --others; NULL: not asked for */
     qz_str task_log;         /* --task-log: a line an answer; the caller's to release */
 } qz_eval_facts;
 
