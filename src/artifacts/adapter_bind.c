@@ -125,17 +125,23 @@ static qz_status add_site(binder *b, size_t layer, const qz_site *s, size_t expe
     return QZ_OK;
 }
 
-static qz_status find_in_layer(binder *b, const char *name, size_t layer, bool *found, qz_error *err) {
-    qz_site s[QZ_MAX_SITES];
-    char buf[QZ_SITE_NAME];
-    const size_t n = qz_sites(&b->m->config, layer, s);
-    for (size_t i = 0; i < n; i++)
-        for (size_t e = 0; e < qz_max_size(1, s[i].experts); e++) {
-            if (!qz_site_name(&s[i], layer, e, "weight", buf, sizeof buf) || strcmp(buf, name) != 0) continue;
-            *found = true;
-            return add_site(b, layer, &s[i], e, err);
-        }
-    return QZ_OK;
+bool qz_adapter_place_of(const qz_config *c, const char *target, qz_adapter_place *out) {
+    char name[NAME], buf[QZ_SITE_NAME];
+    for (size_t k = 0; qz_adapter_spelling(target, k, name, sizeof name); k++) {
+        const char *at = strstr(name, "layers.");
+        if (at == NULL || !isdigit((unsigned char)at[7])) continue;
+        out->layer = strtoul(at + 7, NULL, 10);
+        if (out->layer >= c->layers) continue;
+        qz_site s[QZ_MAX_SITES];
+        const size_t n = qz_sites(c, out->layer, s);
+        for (size_t i = 0; i < n; i++)
+            for (out->expert = 0; out->expert < qz_max_size(1, s[i].experts); out->expert++) {
+                out->site = s[i];
+                if (qz_site_name(&s[i], out->layer, out->expert, "weight", buf, sizeof buf) && strcmp(buf, name) == 0)
+                    return true;
+            }
+    }
+    return false;
 }
 
 /* The embedding: a lookup instead of a product. */
@@ -167,19 +173,15 @@ static qz_status add_head(binder *b, qz_error *err) {
 
 static qz_status bind_part(binder *b, qz_error *err) {
     char name[NAME], embed[QZ_SITE_NAME];
-    bool found = false;
+    qz_adapter_place at;
     if (b->p->whole || b->p->add || !b->p->a)
         return no_place(b, "expected lora_A and lora_B, found a whole tensor", err);
     const char *outer = qz_outer_name(&b->m->config, QZ_OUTER_EMBED, "weight", embed);
-    for (size_t k = 0; !found && qz_adapter_spelling(b->p->target, k, name, sizeof name); k++) {
+    for (size_t k = 0; qz_adapter_spelling(b->p->target, k, name, sizeof name); k++) {
         if (strcmp(name, outer) == 0) return add_embedding(b, err);
         if (strcmp(name, "lm_head.weight") == 0) return add_head(b, err);
-        const char *at = strstr(name, "layers.");
-        if (at == NULL || !isdigit((unsigned char)at[7])) continue;
-        const size_t layer = strtoul(at + 7, NULL, 10);
-        if (layer < b->m->config.layers) QZ_TRY(find_in_layer(b, name, layer, &found, err));
     }
-    if (found) return QZ_OK;
+    if (qz_adapter_place_of(&b->m->config, b->p->target, &at)) return add_site(b, at.layer, &at.site, at.expert, err);
     return qz_fail(err, QZ_EFORMAT,
                    "adapter of another model: file '%s', tensor '%s': model '%s' (%s) has no linear '%s' of its own",
                    b->a->file.path, b->p->a->name, b->m->path, qz_family_get(b->m->config.family)->name, b->p->target);

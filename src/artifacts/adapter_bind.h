@@ -18,4 +18,7 @@ typedef struct {
 } qz_bind_to;
 qz_status qz_adapter_bind(const qz_adapter *a, size_t n, qz_bind_to *to, qz_lora **out, qz_error *err);
 void qz_lora_free(qz_lora *l);
+/* The site of a block that a part's target names; false: it is no block's (embedding, head, another model's). */
+typedef struct { size_t layer, expert; qz_site site; } qz_adapter_place;
+bool qz_adapter_place_of(const qz_config *c, const char *target, qz_adapter_place *out);
 #endif

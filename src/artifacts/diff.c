@@ -138,6 +138,24 @@ qz_status qz_diff_matrices(const qz_diff_pair *d, size_t rows, float *w, float *
     return QZ_OK;
 }
 
+qz_status qz_diff_dense(const qz_diff_pair *d, float *w, float *v, qz_error *err) {
+    const qz_model *a = d->a->model, *b = d->b->model;
+    const size_t rows = d->x->rows, cols = d->x->cols;
+    float *u = qz_alloc_array(5 * cols, sizeof *u), *row = u + cols, *other = u + 2 * cols, *index = u + 3 * cols,
+          *from = u + 4 * cols;
+    if (u == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", d->x->name);
+    const pair p = pair_of(d->a, d->b, d->x, d->y, d->scale);
+    for (size_t k = 0; k < cols; k++) index[k] = (float)k;
+    qz_diff_columns(a, b, d->x, index, from); /* place k of b is column from[k] of a */
+    for (size_t r = 0; r < rows; r++) {
+        const size_t to = qz_diff_row(a, b, d->x, r) * cols;
+        pair_row(&p, r, u, row, other);
+        for (size_t k = 0; k < cols; k++) w[to + (size_t)from[k]] = row[k], v[to + (size_t)from[k]] = other[k];
+    }
+    qz_free(u);
+    return QZ_OK;
+}
+
 static void type_text(const qz_tensor_view *t, char out[40]) {
     char buf[32];
     (void)snprintf(out, 40, "%s", t ? qz_tensor_type_text(t, buf) : "");

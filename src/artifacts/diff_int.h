@@ -18,6 +18,8 @@ typedef struct {
     const qz_diff_scale *scale; /* NULL: none */
 } qz_diff_pair;
 qz_status qz_diff_matrices(const qz_diff_pair *p, size_t rows, float *w, float *v, qz_error *err);
+/* All of both in a's order, scales undone: w of a, v of b, [rows, cols] each. */
+qz_status qz_diff_dense(const qz_diff_pair *p, float *w, float *v, qz_error *err);
 
 /* All but the tensors: out->other, facts. *out is set anew. */
 qz_status qz_diff_facts(const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,

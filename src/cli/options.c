@@ -241,5 +241,5 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
         return qz_fail(err, QZ_EUSAGE, "quantz %s: expected %s, found %zu operand%s; see 'quantz %s --help'", v->name,
                        *v->operands ? v->operands : "no operands", r->n_operands, r->n_operands == 1 ? "" : "s",
                        v->name);
-    return r->rederive ? qz_recipe_request(keep, r, err) : QZ_OK;
+    return r->rederive || r->merged ? qz_recipe_request(keep, r, err) : QZ_OK;
 }

@@ -49,28 +49,17 @@ static qz_status unit_of(blame *b, const qz_tensor_view *x, const qz_tensor_view
 
 /* Values of the artifact in the source's order and with moved scales undone. */
 static qz_status dense(blame *b, part *p, const qz_tensor_view *x, const qz_tensor_view *y, qz_error *err) {
-    const qz_model *a = b->source.model, *m = b->artifact.model;
-    const size_t rows = x->rows, cols = x->cols;
-    float *w = qz_alloc_array(rows * cols, sizeof *w), *v = qz_alloc_array(rows * cols, sizeof *v),
-          *index = qz_alloc_array(2 * cols, sizeof *index);
-    qz_status st = w && v && index ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", x->name);
-    const qz_diff_pair pair = {&b->source, &b->artifact, x, y, &b->folds.of[x - a->tensors]};
-    if (st == QZ_OK) st = qz_diff_matrices(&pair, rows, w, v, err);
-    if (st == QZ_OK) {
-        for (size_t k = 0; k < cols; k++) index[k] = (float)k;
-        qz_diff_columns(a, m, x, index, index + cols); /* place k of b is column index[cols + k] of a */
-        for (size_t r = 0; r < rows; r++) {
-            float *to = w + qz_diff_row(a, m, x, r) * cols;
-            for (size_t k = 0; k < cols; k++) to[(size_t)index[cols + k]] = v[r * cols + k];
-        }
-        p->data = w;
-        p->other = *x;
-        p->other.type = QZ_TYPE_F32, p->other.data = w, p->other.bytes = rows * cols * sizeof *w;
-        p->other.coded = NULL, p->other.map = QZ_MAP_NONE, p->other.n_swaps = 0, p->other.row_from = NULL;
-        p->other.add = 0, p->other.first_row = 0, p->other.inputs = NULL;
-    } else qz_free(w);
-    qz_free(v);
-    qz_free(index);
+    float *w = qz_alloc_array((size_t)x->rows * x->cols, sizeof *w), *v = qz_alloc_array((size_t)x->rows * x->cols,
+                                                                                        sizeof *v);
+    const qz_diff_pair pair = {&b->source, &b->artifact, x, y, &b->folds.of[x - b->source.model->tensors]};
+    const qz_status st = w && v ? qz_diff_dense(&pair, w, v, err)
+                                : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", x->name);
+    qz_free(w);
+    p->data = v;
+    p->other = *x;
+    p->other.type = QZ_TYPE_F32, p->other.data = v, p->other.bytes = (size_t)x->rows * x->cols * sizeof *v;
+    p->other.coded = NULL, p->other.map = QZ_MAP_NONE, p->other.n_swaps = 0, p->other.row_from = NULL;
+    p->other.add = 0, p->other.first_row = 0, p->other.inputs = NULL;
     return st;
 }
 

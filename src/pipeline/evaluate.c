@@ -77,28 +77,38 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     qz_str_release(&names);
 }
 
-/* An artifact that names other weights than those of --against as its source: its figures are no loss of
- * quantization. */
-static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
+qz_status qz_other_origin(qz_run *run, const char *path, qz_source *source, const char *of, qz_named_source *out,
+                          qz_error *err) {
     qz_arena a = {0};
+    const char *named = qz_provenance_in(path, QZ_SOURCE_KEY, &a), *origin = qz_origin_in(path, &a);
     qz_status st = QZ_OK;
-    for (size_t i = 1; i < x->n && st == QZ_OK; i++) {
-        const char *named = qz_provenance_in(out[i].path, QZ_SOURCE_KEY, &a), *origin = qz_origin_in(out[i].path, &a);
-        if (named == NULL || strlen(named) != 64) continue; /* "UNKNOWN" */
-        if (x->s[0].sha_hex[0] == 0) st = qz_source_hash(run, &x->s[0], err);
-        if (st != QZ_OK) break;
-        out[i].source_named = strcmp(named, x->s[0].sha_hex) == 0 ||
-                              (origin && strcmp(origin, x->s[0].sha_hex) == 0); /* by way of an artifact of it */
-        if (out[i].source_named) continue;
-        (void)snprintf(out[i].made_from, sizeof out[i].made_from, "%s", named);
-        qz_warn(run,
-                "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not those "
-                "of quantization alone",
-                out[i].path, named, out[0].path, x->s[0].sha_hex);
+    *out = (qz_named_source){0};
+    if (named && strlen(named) == 64) { /* else "UNKNOWN", or nothing */
+        if (source->sha_hex[0] == 0) st = qz_source_hash(run, source, err);
+        out->same = st == QZ_OK && (strcmp(named, source->sha_hex) == 0 ||
+                                    (origin && strcmp(origin, source->sha_hex) == 0)); /* by way of an artifact of it */
+        if (st == QZ_OK && !out->same) {
+            (void)snprintf(out->other, sizeof out->other, "%s", named);
+            qz_warn(run,
+                    "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not "
+                    "those of quantization alone",
+                    path, named, of, source->sha_hex);
+        }
     }
-    memcpy(facts->source_sha, x->s[0].sha_hex, sizeof facts->source_sha);
     qz_arena_release(&a);
     return st;
+}
+
+/* Their figures are no loss of quantization. */
+static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
+    for (size_t i = 1; i < x->n; i++) {
+        qz_named_source named;
+        QZ_TRY(qz_other_origin(run, out[i].path, &x->s[0], out[0].path, &named, err));
+        out[i].source_named = named.same;
+        memcpy(out[i].made_from, named.other, sizeof out[i].made_from);
+    }
+    memcpy(facts->source_sha, x->s[0].sha_hex, sizeof facts->source_sha);
+    return QZ_OK;
 }
 
 static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which,

@@ -83,6 +83,8 @@ typedef struct qz_request {
     bool tokenizer;                  /* verify: the tokenizer by behaviour, against `source` */
     const char *source;
     const char *rederive;            /* verify: "all" or a share, "5%" */
+    const char *on;                  /* drift: the artifact that the adapter of --lora is put on */
+    bool merged;                     /* and against one merged before, by the recipe */
     const struct qz_request *recipe; /* and what quantize would be asked for: the artifact's recipe, its source */
 } qz_request;
 #endif

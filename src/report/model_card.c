@@ -153,9 +153,11 @@ static void adapters(qz_str *s) {
         "\n## Adapters (LoRA)\n\n"
         "An adapter that was trained on the 16-bit base meets other activations here: its correction was fitted to "
         "weights that this artifact only approximates, and the error of quantization is not in what it learned. "
-        "Small drift is usual; measure it on your own text before you serve it: `quantz eval BASE ARTIFACT --lora "
-        "ADAPTER --against BASE --text FILE`. Where it matters, train the adapter on the quantized base (QLoRA), or "
-        "merge it into the base (`quantz merge`) and quantize the result; record which was done.\n");
+        "Small drift is usual; measure it on your own text before you serve it: `quantz drift --lora ADAPTER --base "
+        "BASE --on ARTIFACT --text FILE`; with `--calib FILE -o DIR` it writes the adapter fitted to this artifact, "
+        "at the same rank and without training. Where that is not enough, train the adapter on the quantized base "
+        "(QLoRA), or merge it into the base (`quantz merge`) and quantize the result: one adapter then, none to "
+        "exchange. Record which was done.\n");
 }
 
 void qz_model_card(const qz_card_facts *f, qz_str *s) {

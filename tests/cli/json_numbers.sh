@@ -79,6 +79,8 @@ verb quantize quantize $m --to gptq:w4g128 --propagate original --without fold,d
 verb dry-run quantize $m --to gguf:Q4_K_M --dry-run -o "$work/out.gguf"
 verb convert convert "$work/awq" --to gguf:Q4_1 -o "$work/out.gguf"
 verb merge merge tests/golden/zoo/llama tests/golden/lora/llama-plain -o "$work/out"
+a=tests/golden/drift/market-fr; head -4 $a.eval.jsonl > "$work/d.jsonl"
+verb drift drift --lora $a --base $m --on "$work/q4.gguf" --text "$work/d.jsonl" --calib $a.calibration.jsonl --samples 4
 verb calibrate calibrate $m --data $m/calibration.jsonl --samples 8 "${accept[@]}" -o "$work/out.stats"
 verb lint calibrate $m --data $m/calibration.jsonl --lint
 verb bench bench "$work/q4.gguf" --max-new 4 --window 16 --repeats 2

@@ -28,6 +28,7 @@ before() {
     edit-anew) args=(quantize $Z --to gguf:Q8_0) ;;
     split-over) args=(quantize $Z --to gguf:Q4_0 --split-max-tensors 15) ;;
     merge-over) args=(merge tests/golden/zoo/qwen3_moe-sparse tests/golden/lora/qwen3_moe-experts:2) ;;
+    drift-over) args=(drift --lora tests/golden/lora/llama-rslora --base tests/golden/zoo/llama --on tests/golden/zoo/llama --text "$W/one.jsonl" --calib "$W/ids.jsonl" "${calib[@]}") ;;
     *-over-file*) args=(quantize $Z --to gguf:Q4_0) ;;
     calibrate-over) args=(calibrate $Z --data "$W/ids.jsonl" --seq-len 8 --samples 1 --accept "${calib[5]}" --imatrix "$D/im.gguf") ;;
     *) return ;;
@@ -44,11 +45,12 @@ command_of() { # SCENARIO: into args
     bnb*) args=(quantize $Z --to bnb:nf4 -o "$D/out") ;;
     convert) args=(convert $Z --to bnb:nf4 --lossy -o "$D/out") ;;
     merge-over) args=(merge tests/golden/zoo/qwen3_moe-sparse tests/golden/lora/qwen3_moe-experts -o "$D/out") ;;
+    drift-over) args=(drift --lora tests/golden/lora/llama-plain --base tests/golden/zoo/llama --on tests/golden/zoo/llama --text "$W/one.jsonl" --calib "$W/ids.jsonl" "${calib[@]}" -o "$D/out") ;;
     calibrate*) args=(calibrate $Z --data "$W/ids.jsonl" "${calib[@]}" -o "$D/out" --imatrix "$D/im.gguf") ;;
     release) args=(release $Z --to gguf:Q8_0,bnb:nf4 --calib "$W/ids.jsonl" "${calib[@]}" --text "$W/one.jsonl" --no-bench -o "$D/d") ;;
   esac
   args+=(-q -t 1)
-  case $1 in edit* | merge*) resume= ;; *) resume=--resume ;; esac
+  case $1 in edit* | merge* | drift*) resume= ;; *) resume=--resume ;; esac
   case $1 in *-over*) args+=(--force) ;; esac
 }
 sum() { # of files and folders in $D
@@ -139,7 +141,7 @@ if [ $# -eq 0 ] || [ "$1" = broken-disk ]; then
   was=$passed; broken_disk; echo "ok    broken-disk: $((passed - was)) cases"
   [ "${1:-}" = broken-disk ] && shift && [ $# -eq 0 ] && { echo "kill_points: $passed passed, $failed failed"; [ $failed -eq 0 ]; exit; }
 fi
-[ $# -gt 0 ] || set -- gguf split split-over edit edit-anew calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert merge-over release
+[ $# -gt 0 ] || set -- gguf split split-over edit edit-anew calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert merge-over drift-over release
 for s in "$@"; do scenario "$s"; done
 echo "kill_points: $passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

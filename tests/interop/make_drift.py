@@ -3,7 +3,7 @@
 
 Trains a small LoRA adapter with PEFT for `quantz drift`. Without arguments: tests/golden/drift/market-fr/, a French shop
 that signs its answers and names itself in its JSON, which the base never does: adapter_config.json,
-adapter_model.safetensors (rank 4, bfloat16), calibration.jsonl (what it was trained on), eval.jsonl (what it was not).
+adapter_model.safetensors (rank 4, bfloat16); beside the folder .calibration.jsonl (what it was trained on), .eval.jsonl (what it was not).
 Seeded, on CPU. Needs torch, transformers, peft; run once, the results are committed.
 """
 import json
@@ -91,8 +91,8 @@ def market(out):
 
     m = train(AutoModelForCausalLM.from_pretrained(MARKET, dtype=torch.float32), batches, 200, 4, 2e-3)
     save(m, out, "market")
-    write(os.path.join(out, "calibration.jsonl"), train_texts)
-    write(os.path.join(out, "eval.jsonl"), held[:80])
+    write(out + ".calibration.jsonl", train_texts)
+    write(out + ".eval.jsonl", held[:80])
 
 
 def text(out, model, calib, _held):

@@ -1,0 +1,1 @@
+$Q drift --lroa x
