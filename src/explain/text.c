@@ -215,8 +215,9 @@ qz_status qz_explain_corrections(qz_explained *x) {
 }
 qz_status qz_explain_claims(qz_explained *x) {
     qz_explain_say(x, "claims as told in five handbooks (A to E); none is used as a prediction");
-    QZ_TRY(qz_explain_table(x, NULL, "Claim<|Told<|Source<|Known here<"));
-#define QZ_CLAIM(claim, value, source, note) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s", claim, value, source, note));
+    QZ_TRY(qz_explain_table(x, NULL, "Id<|Claim<|Told<|Source<|Known here<"));
+#define QZ_CLAIM(id, claim, value, source, note) \
+    QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", id, claim, value, source, note));
 #include "explain/claims.def"
 #undef QZ_CLAIM
     return QZ_OK;

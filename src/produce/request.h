@@ -84,7 +84,8 @@ typedef struct qz_request {
     const char *source;
     const char *rederive;            /* verify: "all" or a share, "5%" */
     const char *on;                  /* drift: the artifact that the adapter of --lora is put on */
-    bool merged;                     /* and against one merged before, by the recipe */
+    const char *only;                /* claims: these ids */
+    bool merged;                     /* drift: and against one merged before, by the recipe */
     const struct qz_request *recipe; /* and what quantize would be asked for: the artifact's recipe, its source */
 } qz_request;
 #endif

@@ -1,0 +1,1 @@
+$Q claims models/market --onyl C-197
