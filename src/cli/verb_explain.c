@@ -8,6 +8,7 @@ static const qz_option options[] = {
     {"elem", 0, QZ_OPT_TEXT, QZ_AT(elem), "R,C", NULL, 0, 0, "row and column of that weight, from 0"},
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0,
      "its source: shows the value before quantization too"},
+    {"model", 0, QZ_OPT_TEXT, QZ_AT(base), "MODEL", NULL, 0, 0, "granularity, levels: the topic's table of this model"},
     {"w", 0, QZ_OPT_REAL, QZ_AT(w), "X", "0.37", -1e6, 1e6, "quant: the weight"},
     {"s", 0, QZ_OPT_REAL, QZ_AT(scale), "X", "0.1", 0, 1e6, "quant: the scale"},
     {"values", 0, QZ_OPT_TEXT, QZ_AT(values), "LIST", NULL, 0, 0, "quant: weights of one group, with commas"},

@@ -111,6 +111,11 @@ static qz_status unknown(qz_explained *x, const char *word) {
 qz_status qz_explain(qz_explained *x) {
     const qz_explain_options *r = &x->o;
     bool found = false;
+    const bool own = r->n_operands == 1 && (strcasecmp(r->operands[0], "granularity") == 0 ||
+                                            strcasecmp(r->operands[0], "levels") == 0);
+    if (r->model && !own)
+        return qz_fail(x->err, QZ_EUSAGE, "--model is for 'quantz explain granularity' and 'quantz explain levels': "
+                                          "expected one of these topics");
     if (r->n_operands == 0) return list_topics(x);
     x->topic = r->operands[0];
     if (strcmp(x->topic, "launch") == 0) {

@@ -12,6 +12,7 @@ typedef struct {
     bool json;
     char **operands; size_t n_operands;                     /* none: the list of topics */
     const char *tensor, *elem, *against;                    /* glass box */
+    const char *model;                                      /* granularity, levels: the table of this one */
     const char *values, *acts; double w, scale;             /* worked examples */
     const char *hardware, *hardware_file, *memory, *cc, *contexts, *users, *kv, *engine; uint64_t tp; /* launch */
 } qz_explain_options;
@@ -34,6 +35,10 @@ typedef struct {
 qz_status qz_explain(qz_explained *x);
 /* As text or as JSON. */
 void qz_explain_print(const qz_explained *x, qz_str *out);
+
+/* ---- own_model.c: the topic's table on o.model ---- */
+qz_status qz_explain_own_granularity(qz_explained *x);
+qz_status qz_explain_own_levels(qz_explained *x);
 
 /* ---- topics ---- */
 typedef qz_status (*qz_explain_fn)(qz_explained *x);

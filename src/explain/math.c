@@ -165,6 +165,7 @@ qz_status qz_explain_granularity(qz_explained *x) {
     enum { ROWS = 16, COLS = 256, N = ROWS * COLS };
     static const struct { const char *name; size_t group; } kinds[] = {{"tensor", N}, {"row", COLS}, {"group 128", 128},
                                                                        {"group 64", 64}, {"group 32", 32}};
+    if (x->o.model) return qz_explain_own_granularity(x);
     float *w = qz_arena_alloc(&x->arena, N, sizeof *w);
     if (w == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
     qz_rng rng;

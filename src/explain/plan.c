@@ -218,6 +218,7 @@ qz_status qz_explain_levels(qz_explained *x) {
         {"Q6_K", "", "", "6.5 bits, 5.5 GB, excellent"},
         {"Q8_0", "8 bits, near-lossless", "8.0 bits, 13.8 GB, near-lossless", "8 bits, 7.2 GB, best"}};
     qz_shape *seven = NULL, *thirteen = NULL;
+    if (x->o.model) return qz_explain_own_levels(x);
     QZ_TRY(qz_shape_builtin("llama-2-7b", &seven, x->err));
     qz_status st = qz_shape_builtin("llama-2-13b", &thirteen, x->err);
     if (st == QZ_OK)

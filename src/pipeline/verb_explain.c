@@ -7,7 +7,7 @@
 qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_explained x = {.run = run, .topic = "topics", .err = err,
                       .o = {.json = r->json, .operands = r->operands, .n_operands = r->n_operands, .tensor = r->tensor,
-                            .elem = r->elem, .against = r->against,
+                            .elem = r->elem, .against = r->against, .model = r->base,
                             .values = r->values, .acts = r->acts, .w = r->w, .scale = r->scale,
                             .hardware = r->hardware, .hardware_file = r->hardware_file, .memory = r->memory,
                             .cc = r->cc, .contexts = r->contexts, .users = r->users, .kv = r->kv,
