@@ -13,6 +13,19 @@ static const struct { const char *key, *what; } ways[QZ_DRIFT_WAYS] = {
 static const char *const advices[] = {[QZ_DRIFT_ACCEPT] = "accept", [QZ_DRIFT_RETRAIN] = "retrain",
                                       [QZ_DRIFT_UNDECIDED] = "undecided"};
 
+/* KL against that of the adapter as it is, in percent; false: there is nothing to compare. */
+static bool change_of(const qz_score *s, qz_figure *out) {
+    const double was = s->kl.value - s->kl_change.value;
+    if (!s->kl_change.present || !(was > 0)) return false;
+    *out = (qz_figure){.value = 100 * s->kl_change.value / was, .low = 100 * s->kl_change.low / was,
+                       .high = 100 * s->kl_change.high / was};
+    return true;
+}
+/* Of what the adapter does, as much as this is lost, in percent. */
+static double lost_of(const qz_drift *d) {
+    return 100 * d->way[d->best].kl.value / d->way[QZ_DRIFT_EFFECT].kl.value;
+}
+
 static qz_status row(qz_table *t, const char *model, const char *against, const qz_score *s, const qz_figure *ratio,
                      qz_error *err) {
     QZ_TRY(qz_table_row(t, err));
@@ -20,11 +33,9 @@ static qz_status row(qz_table *t, const char *model, const char *against, const 
     QZ_TRY(qz_table_set(t, 1, err, "%s", against));
     QZ_TRY(qz_table_set(t, 2, err, "%.4g [%.4g, %.4g]", s->kl.value, s->kl.low, s->kl.high));
     if (ratio) QZ_TRY(qz_table_set(t, 3, err, "%.3g [%.3g, %.3g]", ratio->value, ratio->low, ratio->high));
-    if (ratio && s->kl_change.present && s->kl.value - s->kl_change.value > 0) {
-        const double by = 100 / (s->kl.value - s->kl_change.value);
-        QZ_TRY(qz_table_set(t, 4, err, "%+.1f [%+.1f, %+.1f]", by * s->kl_change.value, by * s->kl_change.low,
-                            by * s->kl_change.high));
-    }
+    qz_figure change;
+    if (ratio && change_of(s, &change))
+        QZ_TRY(qz_table_set(t, 4, err, "%+.1f [%+.1f, %+.1f]", change.value, change.low, change.high));
     return qz_table_set(t, 5, err, "%.2f", s->top1);
 }
 
@@ -59,7 +70,7 @@ static void advice(const qz_drift *d, qz_str *s) {
                          "served\n", d->way[QZ_DRIFT_MERGED].kl.value, best->kl.value);
     if (d->way[QZ_DRIFT_EFFECT].kl.value > 0)
         qz_str_printf(s, "The adapter moves its base by KL %.3g; quantization takes away as much as %.3g %% of that\n",
-                      d->way[QZ_DRIFT_EFFECT].kl.value, 100 * best->kl.value / d->way[QZ_DRIFT_EFFECT].kl.value);
+                      d->way[QZ_DRIFT_EFFECT].kl.value, lost_of(d));
 }
 
 static void figure(qz_json_writer *w, const char *key, const qz_figure *f) {
@@ -73,7 +84,9 @@ static void figure(qz_json_writer *w, const char *key, const qz_figure *f) {
 static void way_json(qz_json_writer *w, const char *key, const qz_score *s, const qz_figure *ratio) {
     qz_jw_open(w, key, '{');
     figure(w, "kl", &s->kl);
+    qz_figure change;
     if (ratio && s->kl_change.present) figure(w, "kl_change", &s->kl_change);
+    if (ratio && change_of(s, &change)) figure(w, "change_pct", &change);
     if (ratio) figure(w, "drift_ratio", ratio);
     qz_jw_real(w, "top1_pct", s->top1);
     qz_jw_close(w, '}');
@@ -102,6 +115,7 @@ static void json_of(const qz_drift *d, const qz_request *r, qz_str *s) {
         if (r->output) qz_jw_text(&w, "adapter", r->output);
         qz_jw_close(&w, '}');
     }
+    qz_jw_real(&w, "effect_lost_pct", lost_of(d));
     qz_jw_real(&w, "limit", QZ_DRIFT_RATIO);
     qz_jw_text(&w, "best", ways[d->best].key);
     qz_jw_text(&w, "advice", advices[d->advice]);
