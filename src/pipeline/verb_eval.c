@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/others.h"
+#include "pipeline/served.h"
 #include "pipeline/verbs.h"
 #include "report/others_print.h"
 #include "report/table_print.h"
@@ -43,6 +44,12 @@ static qz_status evaluate(qz_run *run, const qz_request *r, const qz_others *oth
 }
 
 qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    if (r->runtime && !r->text && !r->tasks && !r->concurrency)
+        return qz_fail(err, QZ_EUSAGE, "nothing to ask the runtime: give --text FILE, --tasks FILE or --concurrency LIST");
+    if (r->runtime) return qz_run_served(run, r, err);
+    if (r->runtime_host || r->concurrency || r->journal || r->resume || r->store || r->engine)
+        return qz_fail(err, QZ_EUSAGE, "--runtime-host, --concurrency, --journal, --resume, --store and --engine belong "
+                                       "to --runtime");
     if (r->n_operands == 0 && r->others.n == 0)
         return qz_fail(err, QZ_EUSAGE,
                        "no model: expected ARTIFACT…, found 0 operands and no --others DIR; see 'quantz eval --help'");

@@ -46,6 +46,8 @@ typedef struct qz_request {
     /* evaluation */
     const char *protocol, *arith, *kv;
     const char *task_log;  /* JSONL of every answer */
+    const char *runtime, *runtime_host, *concurrency, *journal; /* eval --runtime (pipeline/served.h) */
+    uint64_t positions; double runtime_seconds;
     qz_text_list others;   /* other people's uploads of the same model */
     uint64_t draws;        /* sampled answers of a task; 0: one, greedy */
     uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */

@@ -44,6 +44,14 @@ static qz_status read_check(const json_t *o, const char *where, qz_task *task, q
     return qz_fail(err, QZ_EFORMAT, "%s: unknown check '%s': expected %s", where, check, text);
 }
 
+/* A value as JSON text, in the arena. */
+static qz_status keep_json(reader *r, const json_t *v, const char **out) {
+    char *text = v ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    *out = text ? qz_arena_strdup(&r->s->arena, text) : NULL;
+    free(text);
+    return v == NULL || *out ? QZ_OK : qz_fail(r->err, QZ_EMEMORY, "out of memory reading tasks");
+}
+
 static qz_status make_prompt(reader *r, const json_t *o, const char *where, qz_task *task) {
     const char *ins = NULL, *in = "", *prompt = NULL, *context = NULL;
     QZ_TRY(qz_json_str(o, "instruction", where, &ins, r->err));
@@ -71,6 +79,7 @@ static qz_status make_prompt(reader *r, const json_t *o, const char *where, qz_t
     const qz_conversation c = {.messages = m, .add_generation_prompt = true, .tools = json_object_get(o, "tools")};
     if (st == QZ_OK)
         st = qz_data_failed(where, qz_data_render(r->t, &c, &r->s->arena, &task->prompt, &n, r->err), r->err);
+    if (st == QZ_OK) st = keep_json(r, m, &task->messages);
     json_decref(m);
     task->templated = true;
     return st;
@@ -140,14 +149,6 @@ static qz_status read_choices(reader *r, const json_t *o, const char *where, qz_
     QZ_TRY(qz_json_str(o, "between", where, &between, r->err));
     QZ_TRY(qz_task_choices(r->s, list, between, where, task, r->err));
     return qz_task_answer(answer ? answer : json_object_get(o, "output"), list, where, task, r->err);
-}
-
-/* A value as JSON text, in the arena. */
-static qz_status keep_json(reader *r, const json_t *v, const char **out) {
-    char *text = v ? json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    *out = text ? qz_arena_strdup(&r->s->arena, text) : NULL;
-    free(text);
-    return v == NULL || *out ? QZ_OK : qz_fail(r->err, QZ_EMEMORY, "out of memory reading tasks");
 }
 
 static qz_status read_expected(reader *r, const json_t *o, const char *where, qz_task *task) {

@@ -23,6 +23,7 @@ typedef struct {
     const char *prompt;         /* text before the answer; after the template where there is one, its generation prompt
                                  * included */
     const char *output, *pattern, *schema, *tools; /* as the record has them, JSON values as JSON text; NULL: none */
+    const char *messages;       /* the conversation that the prompt was rendered from, as JSON; NULL: none */
     double tolerance;
     qz_check check;
     size_t line;

@@ -1,0 +1,2 @@
+# addresses that are refused without a word to anybody: another machine, none, a kind that is not known
+for u in openai:http://example.com/v1 openai:ftp://127.0.0.1 openai:http://u:p@127.0.0.1 openai:127.0.0.1:80 vllm:x openai: openai:http://127.0.0.1.example.com:80; do $Q eval models/market --runtime "$u" --concurrency 1 2>&1 | cut -c1-140; done; $Q eval models/market --runtime openai:http://10.0.0.1:8 --concurrency 1

@@ -1,0 +1,2 @@
+# options of --runtime without it
+$Q eval models/market --text models/market/eval.jsonl --store

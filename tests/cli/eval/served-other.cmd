@@ -1,0 +1,2 @@
+# another tokenizer: refused before anything is measured
+head -6 models/market/eval.jsonl > "$W/e.jsonl"; head -5 models/market/tasks.jsonl > "$W/t.jsonl"; tests/serve/with.sh other $Q eval models/market --runtime URL --text "$W/e.jsonl" --positions 6 -q
