@@ -19,6 +19,7 @@ typedef struct {
     size_t first, each;              /* targets: so many, spread evenly over first .. n - 1 */
     float *logits, *source;          /* [each, vocab]; source NULL: none */
     json_t *echo;
+    size_t *place;                   /* [n] of each token in the echo; SIZE_MAX: not told */
     size_t late;                     /* 1: what is told of a token stands at the one before it */
 } window;
 
@@ -72,10 +73,16 @@ static qz_status by_text(const window *w, const json_t *told, const float *logit
     return st;
 }
 
+/* Of the first token nothing is told, and of one that an echo leaves out. */
+static bool is_told(const window *w, size_t k) {
+    const size_t t = target(w, k);
+    return w->echo == NULL || (t > w->late && w->place[t - w->late] != SIZE_MAX && w->place[t - w->late] > 0);
+}
+
 static qz_status told_at(const window *w, size_t t, const float *logits, qz_served_token *top, size_t *n,
                          qz_error *err) {
     if (w->echo)
-        return by_text(w, json_array_get(json_object_get(w->echo, "top_logprobs"), t - w->late), logits, top, n, err);
+        return by_text(w, json_array_get(json_object_get(w->echo, "top_logprobs"), w->place[t - w->late]), logits, top, n, err);
     QZ_TRY(qz_openai_next(&w->s->at, &(qz_served_ids){w->ids, t}, top, TOP, n, err));
     for (size_t i = 0; i < *n; i++)
         if (top[i].id >= vocab(w->s))
@@ -98,7 +105,7 @@ static qz_status position(const window *w, size_t at, sums *x, qz_error *err) {
     x->outside += k.outside;
     x->top1 += k.same_top;
     x->nll += lse - (double)logits[w->ids[t]];
-    const json_t *p = w->echo && !w->late ? json_array_get(json_object_get(w->echo, "token_logprobs"), t) : NULL;
+    const json_t *p = w->echo && !w->late ? json_array_get(json_object_get(w->echo, "token_logprobs"), w->place[t]) : NULL;
     if (w->echo && !w->late && !json_is_number(p))
         return qz_fail(err, QZ_EFORMAT, "reply of the server to /v1/completions: token_logprobs[%zu]: expected a number, "
                                         "found %s", t, qz_json_kind(p));
@@ -110,37 +117,59 @@ static qz_status position(const window *w, size_t at, sums *x, qz_error *err) {
     return QZ_OK;
 }
 
+/* Is what the echo calls a token the text of ours? Parts of characters and special tokens have none of their own there. */
+static qz_status same_text(const window *w, uint32_t id, const char *theirs, qz_str *piece, bool *same, qz_error *err) {
+    *same = theirs == NULL || *theirs == 0 || strstr(theirs, "\xef\xbf\xbd") != NULL;
+    if (*same) return QZ_OK;
+    qz_str_clear(piece);
+    QZ_TRY(qz_tokenizer_decode(w->s->model.tokenizer, &id, 1, false, piece, err));
+    *same = piece->len == 0 || strcmp(piece->ptr, theirs) == 0 || strcmp(piece->ptr + (*piece->ptr == ' '), theirs) == 0;
+    return QZ_OK;
+}
+
+/* Where each of our tokens stands in the echo. llama-cpp-python 0.3.36 leaves out every token that has the id of its BOS
+ * (of a model without one: id 11, whatever that is), and the last one where the answer is empty: what is left out is of
+ * one id, and all of that id. */
+static qz_status align(window *w, const qz_ids *ids, qz_error *err) {
+    const json_t *tokens = json_object_get(w->echo, "tokens");
+    const size_t m = json_array_size(tokens);
+    int64_t gone = -1;
+    qz_str piece = {0};
+    qz_status st = QZ_OK;
+    w->place = qz_alloc_array(ids->n, sizeof *w->place);
+    if (w->place == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0, j = 0; i < ids->n && st == QZ_OK; i++) {
+        const char *theirs = json_string_value(json_array_get(tokens, j));
+        bool same = false;
+        if (j < m && gone != (int64_t)ids->ids[i]) st = same_text(w, ids->ids[i], theirs, &piece, &same, err);
+        w->place[i] = same ? j++ : SIZE_MAX;
+        if (st != QZ_OK || same) continue;
+        w->s->out.not_told++;
+        if (j < m && gone < 0) gone = (int64_t)ids->ids[i];
+        if (gone != (int64_t)ids->ids[i] && (j < m || i + 1 < ids->n))
+            st = qz_fail(err, QZ_EUSAGE, "the server cuts text into other tokens than '%s': token %zu is '%.40s', "
+                                         "expected '%.40s'", w->s->r->operands[0], i, theirs ? theirs : "not there",
+                         piece.ptr ? piece.ptr : "");
+    }
+    qz_str_release(&piece);
+    return st;
+}
+
 /* The text of a window as the server would be given it, its ids by our tokenizer, and the echo, which must have the same
  * tokens. */
 static qz_status echo(window *w, qz_ids *again, qz_error *err) {
     const qz_tokenizer *t = w->s->model.tokenizer;
-    qz_str text = {0}, piece = {0};
+    qz_str text = {0};
     const size_t bos = w->n && qz_tokenizer_bos(t) == (int64_t)w->ids[0]; /* the server adds it */
     qz_status st = qz_tokenizer_decode(t, w->ids + bos, w->n - bos, false, &text, err);
     qz_str_putc(&text, 0);
     if (st == QZ_OK)
         st = qz_tokenizer_encode(t, text.ptr, strlen(text.ptr), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, again, err);
     if (st == QZ_OK) st = qz_openai_echo(&w->s->at, text.ptr, TOP, &w->echo, err);
-    const json_t *tokens = json_object_get(w->echo, "tokens");
-    /* llama-cpp-python leaves out the last one where the answer to the text is empty */
-    if (st == QZ_OK && again->n > 2 && json_array_size(tokens) + 1 == again->n) again->n--;
-    if (st == QZ_OK && json_array_size(tokens) < again->n)
-        st = qz_fail(err, QZ_EUSAGE, "the server cuts text into other tokens than '%s': %zu, expected %zu",
-                     w->s->r->operands[0], json_array_size(tokens), again->n);
-    for (size_t i = 0; st == QZ_OK && i < again->n; i++) {
-        const char *theirs = json_string_value(json_array_get(tokens, i));
-        qz_str_clear(&piece);
-        st = qz_tokenizer_decode(t, &again->ids[i], 1, false, &piece, err);
-        /* parts of characters and special tokens have no text of their own there */
-        if (st != QZ_OK || theirs == NULL || *theirs == 0 || strstr(theirs, "\xef\xbf\xbd")) continue;
-        if (piece.len && strcmp(piece.ptr, theirs) != 0 && strcmp(piece.ptr + (*piece.ptr == ' '), theirs) != 0)
-            st = qz_fail(err, QZ_EUSAGE, "the server cuts text into other tokens than '%s': token %zu is '%.40s', "
-                                         "expected '%.40s'", w->s->r->operands[0], i, theirs, piece.ptr);
-    }
+    if (st == QZ_OK) st = align(w, again, err);
     w->ids = again->ids;
     w->n = again->n;
     qz_str_release(&text);
-    qz_str_release(&piece);
     return st;
 }
 
@@ -154,7 +183,7 @@ static qz_status settle_late(window *w, qz_error *err) {
         sums x[2] = {{0}, {0}};
         for (w->late = 0; w->late < 2; w->late++)
             for (size_t k = 0; k < w->each; k++)
-                if (target(w, k) > 1) QZ_TRY(position(w, k, &x[w->late], err));
+                if (is_told(w, k)) QZ_TRY(position(w, k, &x[w->late], err));
         s->late = x[1].kl < x[0].kl;
         if (s->journal.fd >= 0) QZ_TRY(qz_journal_add(&s->journal, err, "e 0 %d", s->late));
         if (s->late)
@@ -176,8 +205,9 @@ static qz_status one_window(window *w, sums *x, qz_error *err) {
     if (st == QZ_OK && rows) st = forward(w, w->s->engine, w->logits, err);
     if (st == QZ_OK && rows && w->source) st = forward(w, w->s->source_engine, w->source, err);
     if (st == QZ_OK && rows && w->echo) st = settle_late(w, err);
-    for (size_t k = 0; st == QZ_OK && k < rows; k++) st = target(w, k) > w->late ? position(w, k, x, err) : QZ_OK;
+    for (size_t k = 0; st == QZ_OK && k < rows; k++) st = is_told(w, k) ? position(w, k, x, err) : QZ_OK;
     json_decref(w->echo);
+    qz_free(w->place);
     qz_free(w->logits);
     qz_free(w->source);
     qz_ids_release(&again);

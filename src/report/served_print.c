@@ -10,6 +10,7 @@ static void print_text(const qz_served *s, qz_str *out) {
     if (s->against)
         qz_str_printf(out, "  to the source   at least %.6f nats as served; %.6f in our run on the same positions\n",
                       s->kl_source, s->kl_ours);
+    if (s->not_told) qz_str_printf(out, "  echo            %zu tokens are left out of it: not measured\n", s->not_told);
     if (s->late) qz_str_puts(out, "  echo            one place late, read so; its token_logprobs are not used\n");
     if (s->has_nll)
         qz_str_printf(out, "  perplexity      %.4f as served, %.4f in our run (%+.4f %%)\n", exp(s->nll_served),
@@ -77,6 +78,7 @@ qz_status qz_served_json(const qz_served *s, qz_str *out, qz_error *err) {
         for (size_t i = 0; i < sizeof f / sizeof f[0]; i++) qz_jw_real(&w, f[i].key, f[i].v);
         if (s->against) qz_jw_real(&w, "source_kl_at_least", s->kl_source);
         if (s->against) qz_jw_real(&w, "source_kl_ours", s->kl_ours);
+        if (s->not_told) qz_jw_count(&w, "tokens_not_told", s->not_told);
         if (s->late) qz_jw_bool(&w, "echo_one_place_late", true);
         if (s->has_nll) qz_jw_real(&w, "served_ppl", exp(s->nll_served));
         if (s->has_nll) qz_jw_real(&w, "our_ppl", exp(s->nll_ours));

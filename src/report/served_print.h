@@ -16,6 +16,7 @@ typedef struct {
     double kl, kl_low, kl_high, outside, top1; /* KL(ours || served) at least; share of our probability not told */
     bool against;                /* the same of the source, and the exact KL(source || ours) */
     double kl_source, kl_ours;
+    size_t not_told;             /* tokens that its echo leaves out */
     bool late;                   /* its echo stands one place late: read so */
     bool has_nll;                /* nats a token of the text, where the server tells them */
     double nll_ours, nll_served;

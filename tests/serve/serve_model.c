@@ -2,7 +2,8 @@
  * eval --runtime. Its figures are those of our own engine, its replies have the keys that llama-server (llama.cpp of the
  * source package llama-cpp-python 0.3.36) and llama-cpp-python 0.3.36 itself gave on 1 Dec 2026.
  * MODE: ids     llama-server: /tokenize, /completion with ids and n_probs
- *       echo    completions with echo and logprobs; late: each row one place late, as llama-cpp-python has them
+ *       echo    completions with echo and logprobs; late: each row one place late and without the tokens of
+ *               id 11, as llama-cpp-python has them of a model without BOS
  *       chat    /v1/chat/completions alone
  *       other   ids, but another tokenizer; nologprobs: ids without probabilities; changed: of another model's logits
  *       junk    replies that are no JSON; large: a reply without end; error: HTTP 500
@@ -143,6 +144,7 @@ static json_t *echoed(server *v, const json_t *q) {
     encode(v, json_string_value(json_object_get(q, "prompt")), QZ_ENCODE_SPECIAL, &ids);
     float *rows = rows_of(v, ids.ids, ids.n);
     for (size_t i = 0; i < ids.n; i++) {
+        if (late && ids.ids[i] == 11) continue; /* "its BOS" */
         const float *row = i ? rows + (i - 1 + late) * vocab : NULL;
         (void)json_array_append_new(tokens, token_text(v, ids.ids[i]));
         (void)json_array_append_new(own, row ? json_real((double)row[ids.ids[i]]) : json_null());
