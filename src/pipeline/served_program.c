@@ -16,19 +16,24 @@ static qz_status read_output(const char *program, const char *text, size_t chunk
     static const char final[] = "Final estimate: PPL = ";
     const char *at = strstr(text, final);
     size_t seen = 0;
+    double last = 0;
     char *end;
     for (const char *p = strstr(text, "[1]"); p && *p == '['; p = *end == ',' ? end + 1 : "") {
         const unsigned long no = strtoul(p + 1, &end, 10);
         if (*end != ']' || no != seen + 1) break;
-        (void)strtod(end + 1, &end);
+        last = strtod(end + 1, &end);
         seen = no;
         if (end[0] == ',' && end[1] == '\n') break; /* a line of the log between two chunks */
     }
-    if (at == NULL)
+    if (at == NULL && seen != chunks) /* with all chunks its last words are missing: its log is a thread of its own */
         return qz_fail(err, QZ_EFORMAT, "'%s' printed no 'Final estimate: PPL = …': is it llama-perplexity?", program);
-    o->ppl_served = strtod(at + sizeof final - 1, &end);
-    while (*end == ' ' || *end == '+' || *end == '/' || *end == '-') end++;
-    o->ppl_se = strtod(end, NULL);
+    o->ppl_served = last;
+    o->ppl_se = NAN;
+    if (at) {
+        o->ppl_served = strtod(at + sizeof final - 1, &end);
+        while (*end == ' ' || *end == '+' || *end == '/' || *end == '-') end++;
+        o->ppl_se = strtod(end, NULL);
+    }
     if (!(o->ppl_served > 0) || !isfinite(o->ppl_served))
         return qz_fail(err, QZ_EFORMAT, "'%s' printed a perplexity that is no number above 0", program);
     if (seen && seen != chunks)
@@ -47,7 +52,8 @@ static qz_status no_specials(const qz_serving *s, qz_error *err) {
     qz_status st = qz_tokenizer_encode(s->model.tokenizer, text, n, 0, &plain, err);
     if (st == QZ_OK) st = qz_tokenizer_encode(s->model.tokenizer, text, n, QZ_ENCODE_PARSE_SPECIAL, &parsed, err);
     if (st == QZ_OK && plain.n != parsed.n)
-        st = qz_fail(err, QZ_EUSAGE, "'%s' holds special tokens of '%s' in words, which llama-perplexity reads as plain "
+        st = qz_fail(err, QZ_EUSAGE, "'%s' holds special tokens of '%s' in words, which llama-perplexity reads as "
+                     "plain "
                                      "text: %zu tokens there, %zu here; give a text without them",
                      s->r->text, s->r->operands[0], plain.n, parsed.n);
     qz_ids_release(&plain);

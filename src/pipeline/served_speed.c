@@ -73,7 +73,8 @@ static qz_status level(qz_serving *s, const qz_http_job *one, size_t width, qz_s
         out->tokens += streams[i].tokens;
     }
     if (st == QZ_OK && done == 0)
-        st = jobs[0].done ? qz_fail(err, QZ_EFORMAT, "the server streams no answer: %zu requests of %zu gave no text", n, n)
+        st = jobs[0].done ? qz_fail(err, QZ_EFORMAT, "the server streams no answer: %zu requests of %zu gave no "
+                                    "text", n, n)
                           : qz_fail(err, jobs[0].why.code, "%s", jobs[0].why.text);
     if (st == QZ_OK) {
         out->ttft_p50 = quantile(v, done, 50);

@@ -41,7 +41,8 @@ static qz_status ask(asked *x, size_t i, bool *pass, bool *same, qz_error *err) 
                        "task file '%s', line %zu: the server has chat alone, and this question is text as it is "
                        "('context', or a model without chat template)", x->set.path, t->line);
     QZ_TRY(qz_tokenizer_encode(s->model.tokenizer, t->prompt, strlen(t->prompt), flags, &ids, err));
-    const qz_served_question q = {.ids = {ids.ids, ids.n}, .text = t->prompt, .messages = t->messages, .until = t->until,
+    const qz_served_question q = {.ids = {ids.ids, ids.n}, .text = t->prompt, .messages = t->messages,
+                                  .until = t->until,
                                   .n_until = t->n_until, .max_new = t->max_new ? t->max_new : (size_t)s->r->max_new};
     qz_status st = qz_openai_answer(&s->at, &q, &answer, err);
     qz_str_putc(&answer, 0);

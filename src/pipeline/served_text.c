@@ -24,7 +24,7 @@ typedef struct {
 } window;
 
 /* Texts begin alike (a template): the first positions of each would be one position many times. */
-static size_t target(const window *w, size_t k) { return w->first + k * (w->n - w->first) / w->each; }
+static size_t target(const window *w, size_t k) { return w->first + (2 * k + 1) * (w->n - w->first) / (2 * w->each); }
 static size_t vocab(const qz_serving *s) { return (size_t)s->model.model->config.vocab_size; }
 
 static qz_status forward(const window *w, qz_engine *e, float *logits, qz_error *err) {
@@ -82,7 +82,8 @@ static bool is_told(const window *w, size_t k) {
 static qz_status told_at(const window *w, size_t t, const float *logits, qz_served_token *top, size_t *n,
                          qz_error *err) {
     if (w->echo)
-        return by_text(w, json_array_get(json_object_get(w->echo, "top_logprobs"), w->place[t - w->late]), logits, top, n, err);
+        return by_text(w, json_array_get(json_object_get(w->echo, "top_logprobs"), w->place[t - w->late]), logits,
+                       top, n, err);
     QZ_TRY(qz_openai_next(&w->s->at, &(qz_served_ids){w->ids, t}, top, TOP, n, err));
     for (size_t i = 0; i < *n; i++)
         if (top[i].id >= vocab(w->s))
@@ -105,9 +106,11 @@ static qz_status position(const window *w, size_t at, sums *x, qz_error *err) {
     x->outside += k.outside;
     x->top1 += k.same_top;
     x->nll += lse - (double)logits[w->ids[t]];
-    const json_t *p = w->echo && !w->late ? json_array_get(json_object_get(w->echo, "token_logprobs"), w->place[t]) : NULL;
+    const json_t *p = w->echo && !w->late ? json_array_get(json_object_get(w->echo, "token_logprobs"), w->place[t])
+        : NULL;
     if (w->echo && !w->late && !json_is_number(p))
-        return qz_fail(err, QZ_EFORMAT, "reply of the server to /v1/completions: token_logprobs[%zu]: expected a number, "
+        return qz_fail(err, QZ_EFORMAT, "reply of the server to /v1/completions: token_logprobs[%zu]: expected a "
+                       "number, "
                                         "found %s", t, qz_json_kind(p));
     x->served -= json_number_value(p);
     if (source == NULL) return QZ_OK;
@@ -117,17 +120,20 @@ static qz_status position(const window *w, size_t at, sums *x, qz_error *err) {
     return QZ_OK;
 }
 
-/* Is what the echo calls a token the text of ours? Parts of characters and special tokens have none of their own there. */
+/* Is what the echo calls a token the text of ours? Parts of characters and special tokens have none of their own
+ * there. */
 static qz_status same_text(const window *w, uint32_t id, const char *theirs, qz_str *piece, bool *same, qz_error *err) {
     *same = theirs == NULL || *theirs == 0 || strstr(theirs, "\xef\xbf\xbd") != NULL;
     if (*same) return QZ_OK;
     qz_str_clear(piece);
     QZ_TRY(qz_tokenizer_decode(w->s->model.tokenizer, &id, 1, false, piece, err));
-    *same = piece->len == 0 || strcmp(piece->ptr, theirs) == 0 || strcmp(piece->ptr + (*piece->ptr == ' '), theirs) == 0;
+    *same = piece->len == 0 || strcmp(piece->ptr, theirs) == 0 || strcmp(piece->ptr + (*piece->ptr == ' '),
+                                                                         theirs) == 0;
     return QZ_OK;
 }
 
-/* Where each of our tokens stands in the echo. llama-cpp-python 0.3.36 leaves out every token that has the id of its BOS
+/* Where each of our tokens stands in the echo. llama-cpp-python 0.3.36 leaves out every token that has the id of
+ * its BOS
  * (of a model without one: id 11, whatever that is), and the last one where the answer is empty: what is left out is of
  * one id, and all of that id. */
 static qz_status align(window *w, const qz_ids *ids, qz_error *err) {
@@ -155,8 +161,8 @@ static qz_status align(window *w, const qz_ids *ids, qz_error *err) {
     return st;
 }
 
-/* The text of a window as the server would be given it, its ids by our tokenizer, and the echo, which must have the same
- * tokens. */
+/* The text of a window as the server would be given it, its ids by our tokenizer, and the echo, which must have the
+ * same tokens. */
 static qz_status echo(window *w, qz_ids *again, qz_error *err) {
     const qz_tokenizer *t = w->s->model.tokenizer;
     qz_str text = {0};
@@ -164,7 +170,8 @@ static qz_status echo(window *w, qz_ids *again, qz_error *err) {
     qz_status st = qz_tokenizer_decode(t, w->ids + bos, w->n - bos, false, &text, err);
     qz_str_putc(&text, 0);
     if (st == QZ_OK)
-        st = qz_tokenizer_encode(t, text.ptr, strlen(text.ptr), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, again, err);
+        st = qz_tokenizer_encode(t, text.ptr, strlen(text.ptr), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, again,
+                                 err);
     if (st == QZ_OK) st = qz_openai_echo(&w->s->at, text.ptr, TOP, &w->echo, err);
     if (st == QZ_OK) st = align(w, again, err);
     w->ids = again->ids;
@@ -184,10 +191,11 @@ static qz_status settle_late(window *w, qz_error *err) {
         for (w->late = 0; w->late < 2; w->late++)
             for (size_t k = 0; k < w->each; k++)
                 if (is_told(w, k)) QZ_TRY(position(w, k, &x[w->late], err));
-        s->late = x[1].kl < x[0].kl;
+        s->late = x[1].kl + x[1].outside < x[0].kl + x[0].outside; /* what is not told is no agreement */
         if (s->journal.fd >= 0) QZ_TRY(qz_journal_add(&s->journal, err, "e 0 %d", s->late));
         if (s->late)
-            qz_warn(s->run, "the server's echo is one place late (top_logprobs of a token are those of the next one): it "
+            qz_warn(s->run, "the server's echo is one place late (top_logprobs of a token are those of the next "
+                    "one): it "
                             "is read so, and its token_logprobs are not used");
     }
     w->late = (size_t)s->late;

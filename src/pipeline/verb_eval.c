@@ -45,10 +45,12 @@ static qz_status evaluate(qz_run *run, const qz_request *r, const qz_others *oth
 
 qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (r->runtime && !r->text && !r->tasks && !r->concurrency)
-        return qz_fail(err, QZ_EUSAGE, "nothing to ask the runtime: give --text FILE, --tasks FILE or --concurrency LIST");
+        return qz_fail(err, QZ_EUSAGE, "nothing to ask the runtime: give --text FILE, --tasks FILE or --concurrency "
+                       "LIST");
     if (r->runtime) return qz_run_served(run, r, err);
     if (r->runtime_host || r->concurrency || r->journal || r->resume || r->store || r->engine)
-        return qz_fail(err, QZ_EUSAGE, "--runtime-host, --concurrency, --journal, --resume, --store and --engine belong "
+        return qz_fail(err, QZ_EUSAGE, "--runtime-host, --concurrency, --journal, --resume, --store and --engine "
+                       "belong "
                                        "to --runtime");
     if (r->n_operands == 0 && r->others.n == 0)
         return qz_fail(err, QZ_EUSAGE,

@@ -20,7 +20,8 @@ qz_status qz_http_address(const qz_http_options *o, char host[256], qz_error *er
     const size_t n = six ? strcspn(at + 1, "]") : strcspn(at, ":/?#");
     at += six;
     if (n == 0 || n > 255 || memchr(at, '@', strcspn(at, "/")) || strpbrk(at, " \t\r\n\\?#"))
-        return qz_fail(err, QZ_EUSAGE, "bad address '%s': expected http://HOST:PORT[/v1] without name, password, blanks "
+        return qz_fail(err, QZ_EUSAGE, "bad address '%s': expected http://HOST:PORT[/v1] without name, password, "
+                       "blanks "
                                        "or parameters", o->url);
     (void)snprintf(host, 256, "%.*s", (int)n, at);
     if (!here(host) && !qz_list_has(o->allowed, host))

@@ -88,7 +88,8 @@ qz_status qz_openai_probe(qz_http *http, qz_openai *out, qz_error *err) {
     qz_json_writer w = {&body, false};
     qz_jw_open(&w, NULL, '{');
     qz_jw_text(&w, "model", o->model);
-    qz_str_puts(&body, ",\"prompt\":\"one two three\",\"max_tokens\":1,\"temperature\":0,\"logprobs\":2,\"echo\":true}");
+    qz_str_puts(&body, ",\"prompt\":\"one two "
+                "three\",\"max_tokens\":1,\"temperature\":0,\"logprobs\":2,\"echo\":true}");
     qz_status st = body.failed ? qz_fail(err, QZ_EMEMORY, "out of memory")
                                : ask(o, "/v1/completions", body.ptr, &root, &status, err);
     qz_str_release(&body);

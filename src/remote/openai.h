@@ -27,7 +27,8 @@ typedef struct { uint32_t id; double logprob; } qz_served_token;
 typedef struct { const uint32_t *ids; size_t n; } qz_served_ids;
 qz_status qz_openai_next(const qz_openai *o, const qz_served_ids *prompt, qz_served_token *top, size_t room, size_t *n,
                          qz_error *err);
-/* The object "logprobs" of an echoed text (ECHO): tokens, token_logprobs, top_logprobs, all of one length; json_decref. */
+/* The object "logprobs" of an echoed text (ECHO): tokens, token_logprobs, top_logprobs, all of one length;
+ * json_decref. */
 qz_status qz_openai_echo(const qz_openai *o, const char *text, size_t top, json_t **out, qz_error *err);
 
 /* One greedy answer. ids for IDS, text for ECHO and TEXT, messages (JSON) for CHAT. */

@@ -74,7 +74,8 @@ qz_status qz_program_run(char *const argv[], const qz_program_bounds *most, qz_s
     if (much) return qz_fail(err, QZ_EIO, "'%s' printed more than %zu bytes and was ended", argv[0], most->bytes);
     if (!whole) return qz_fail(err, QZ_EIO, "'%s' took more than %.0f s and was ended", argv[0], most->seconds);
     if (WIFSIGNALED(status))
-        return qz_fail(err, QZ_EIO, "'%s' was ended by signal %d; its last line: '%s'", argv[0], WTERMSIG(status), said);
+        return qz_fail(err, QZ_EIO, "'%s' was ended by signal %d; its last line: '%s'", argv[0], WTERMSIG(status),
+                       said);
     if (WEXITSTATUS(status) == CANNOT_RUN && out->len == 0)
         return qz_fail(err, QZ_EUSAGE, "cannot run '%s': it is no program of this machine", argv[0]);
     if (WEXITSTATUS(status))

@@ -2,9 +2,11 @@
 #include <math.h>
 
 static void print_text(const qz_served *s, qz_str *out) {
-    qz_str_printf(out, "  KL to our run   at least %.6f nats [%.6f, %.6f] over %zu positions of %zu windows; %s\n", s->kl,
+    qz_str_printf(out, "  KL to our run   at least %.6f nats [%.6f, %.6f] over %zu positions of %zu windows; %s\n",
+                  s->kl,
                   s->kl_low, s->kl_high, s->positions, s->windows, s->set);
-    qz_str_printf(out, "                  a bound from below: the server tells its %zu likeliest tokens, %.4f %% of our "
+    qz_str_printf(out, "                  a bound from below: the server tells its %zu likeliest tokens, %.4f %% of "
+                  "our "
                        "probability lies outside them\n", s->top, 100 * s->outside);
     qz_str_printf(out, "  same top token  %.2f %%\n", s->top1);
     if (s->against)
@@ -40,12 +42,14 @@ void qz_served_print(const qz_served *s, qz_str *out) {
     }
     if (s->positions) print_text(s, out);
     if (s->has_ppl)
-        qz_str_printf(out, "  perplexity      %.4f +/- %.4f there; here %.4f exact (%+.3f %%), %.4f in runtime arithmetic "
+        qz_str_printf(out, "  perplexity      %.4f (standard error %.4f) there; here %.4f exact (%+.3f %%), %.4f in "
+                      "runtime arithmetic "
                            "(%+.3f %%); %s\n", s->ppl_served, s->ppl_se, s->ppl_ours,
                       100 * (s->ppl_served / s->ppl_ours - 1), s->ppl_runtime,
                       100 * (s->ppl_served / s->ppl_runtime - 1), s->set);
     if (s->tasks)
-        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%] as served, %zu in our run: %zu lost, %zu won, "
+        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%] as served, %zu in our run: %zu lost, "
+                      "%zu won, "
                            "McNemar p %.3f; %zu answers the same\n", s->solved, s->tasks, s->low, s->high,
                       s->solved_ours, s->lost, s->won, s->mcnemar, s->same);
     if (s->left_out)

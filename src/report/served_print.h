@@ -5,7 +5,8 @@
 #include "base/status.h"
 #include "eval/result.h"
 
-typedef struct { size_t width, requests, failed, tokens; double ttft_p50, ttft_p95, p50, p95, tokens_s; } qz_served_speed;
+typedef struct { size_t width, requests, failed, tokens; double ttft_p50, ttft_p95, p50, p95,
+                 tokens_s; } qz_served_speed;
 enum { QZ_SERVED_LEVELS = 16 };
 typedef struct {
     char artifact[512], runtime[512], model[160], engine[64], version[96];

@@ -1,6 +1,6 @@
 /* serve_model MODEL MODE: a server of the OpenAI protocol on a port of this machine that it prints, for the records of
- * eval --runtime. Its figures are those of our own engine, its replies have the keys that llama-server (llama.cpp of the
- * source package llama-cpp-python 0.3.36) and llama-cpp-python 0.3.36 itself gave on 1 Dec 2026.
+ * eval --runtime. Its figures are those of our own engine, its replies have the keys that llama-server (llama.cpp
+ * of the source package llama-cpp-python 0.3.36) and llama-cpp-python 0.3.36 itself gave on 1 Dec 2026.
  * MODE: ids     llama-server: /tokenize, /completion with ids and n_probs
  *       echo    completions with echo and logprobs; late: each row one place late and without the tokens of
  *               id 11, as llama-cpp-python has them of a model without BOS
@@ -122,13 +122,15 @@ static json_t *completion(server *v, const json_t *q) {
     qz_ids ids = {0};
     size_t made = 0;
     for (size_t i = 0; i < json_array_size(prompt); i++)
-        must(qz_ids_push(&ids, (uint32_t)json_integer_value(json_array_get(prompt, i)), &(qz_error){0}), &(qz_error){0});
+        must(qz_ids_push(&ids, (uint32_t)json_integer_value(json_array_get(prompt, i)), &(qz_error){0}),
+             &(qz_error){0});
     char *text = generate(v, &ids, n_new, &made);
     json_t *out = json_pack("{s:s,s:b}", "content", text, "stop", 1);
     if (probs && !is(v, "nologprobs")) {
         float *rows = rows_of(v, ids.ids, ids.n);
         (void)json_object_set_new(out, "completion_probabilities",
-                                  json_pack("[{s:o}]", "top_logprobs", top(v, rows + (ids.n - 1) * vocab, probs, false)));
+                                  json_pack("[{s:o}]", "top_logprobs", top(v, rows + (ids.n - 1) * vocab, probs,
+                                                                           false)));
         qz_free(rows);
     }
     free(text); /* a qz_str's */
@@ -201,7 +203,8 @@ static void send_all(int fd, const char *s, size_t n) {
 }
 static void send_reply(int fd, int status, const char *body, size_t n, bool stream) {
     char head[200];
-    const int k = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nConnection: close\r\n",
+    const int k = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nConnection: "
+                           "close\r\n",
                            status);
     send_all(fd, head, (size_t)k);
     if (!stream) {
@@ -256,7 +259,8 @@ static void handle(server *v, int fd) {
     if (is(v, "junk")) send_reply(fd, 200, "<html>welcome</html>", 20, false);
     else if (is(v, "error")) send_reply(fd, 500, "{\"error\":\"out of slots\"}", 24, false);
     else if (is(v, "large"))
-        for (send_reply(fd, 200, "{\"data\":\"", 9, true), memset(buf, 'x', sizeof buf); write(fd, buf, sizeof buf) > 0;)
+        for (send_reply(fd, 200, "{\"data\":\"", 9, true), memset(buf, 'x', sizeof buf); write(fd, buf,
+            sizeof buf) > 0;)
             continue;
     else if ((reply = reply_to(v, path, q)) == NULL) send_reply(fd, 404, "{\"detail\":\"Not Found\"}", 22, false);
     else if (json_is_true(json_object_get(q, "stream")))

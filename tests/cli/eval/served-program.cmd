@@ -3,7 +3,7 @@ $Q quantize models/market --to gguf:Q8_0 --search compat -o "$W/q.gguf" -q > /de
 ppl=$($Q eval "$W/q.gguf" --text "$W/t.txt" --window 64 --windows 4 --arith exact --json -q | grep -o '"ppl":[0-9.e+]*' | cut -d: -f2)
 printf '#!/bin/sh\necho "build: 1 (0c1e570)"; echo "[1]9.1,[2]9.2,[3]9.3,[4]9.4,"; echo "$@" > "%s/args"; echo "Final estimate: PPL = %s +/- 0.5"\n' "$W" "$ppl" > "$W/p"; chmod +x "$W/p"
 go() { $Q eval "$W/q.gguf" --runtime "llama-perplexity:$W/p" --text "$W/t.txt" --window 64 --windows 4 -q "$@"; echo "code $?" >&2; }
-go 2>&1 | sed 's/[0-9.]* +\/-/N +\/-/; s/here [0-9.]* exact/here N exact/; s/, [0-9.]* in runtime arithmetic (.*%)/, N in runtime/'; sed "s#$W#W#g; s/-t [0-9]*/-t N/" "$W/args"
+go 2>&1 | sed 's/perplexity      [0-9.]*/perplexity      N/; s/here [0-9.]* exact/here N exact/; s/, [0-9.]* in runtime arithmetic (.*%)/, N in runtime/'; sed "s#$W#W#g; s/-t [0-9]*/-t N/" "$W/args"
 printf '#!/bin/sh\necho "[1]9.1,[2]9.2,[3]9.3,"; echo "Final estimate: PPL = 9 +/- 0.5"\n' > "$W/p"; go 2>&1 | grep -o "measured 3 windows.*"
 printf '#!/bin/sh\necho hello\n' > "$W/p"; go 2>&1 | grep -o "printed no.*"
 printf '#!/bin/sh\necho "no such file"; exit 4\n' > "$W/p"; go 2>&1 | grep -o "ended with code.*"
