@@ -269,6 +269,14 @@ static qz_status walk_through(walk *w, const char *path, qz_error *err) {
     return facts(w, STEP_SAMPLING, err);
 }
 
+static bool coded(const qz_model *m) {
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const qz_type t = m->tensors[i].type;
+        if (t == QZ_TYPE_CODED || (t < QZ_TYPE_COUNT && qz_type_get(t)->kind != QZ_KIND_FLOAT)) return true;
+    }
+    return false;
+}
+
 qz_status qz_doctor_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2],
                         qz_arena *arena, qz_doctor *out, qz_error *err) {
     qz_diff d;
@@ -279,10 +287,8 @@ qz_status qz_doctor_run(qz_run *run, const qz_source *a, const qz_source *b, con
     w.room = a->model->n_tensors + b->model->n_tensors + d.other.n_rows + a->model->config.layers + STEPS + 64;
     out->steps = qz_arena_calloc(arena, w.room, sizeof *out->steps);
     if (out->steps == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (size_t i = 0; i < b->model->n_tensors; i++)
-        w.coded |= b->model->tensors[i].type == QZ_TYPE_CODED ||
-                   (b->model->tensors[i].type < QZ_TYPE_COUNT &&
-                    qz_type_get(b->model->tensors[i].type)->kind != QZ_KIND_FLOAT);
+    w.coded = coded(b->model);
+    out->exchanged = !w.coded && coded(a->model);
     w.parted = qz_gguf_of(b->model) && a->model->config.latent.kv_rank;
     qz_progress_begin(run);
     const qz_status st = walk_through(&w, paths[1], err);

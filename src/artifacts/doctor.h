@@ -15,6 +15,7 @@ typedef struct {
 } qz_doctor_step;
 typedef struct {
     qz_doctor_step *steps; size_t n, wrong; /* in the order of the walk */
+    bool exchanged;        /* the source has coded matrices and the artifact none */
 } qz_doctor;
 qz_status qz_doctor_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2],
                         qz_arena *arena, qz_doctor *out, qz_error *err);

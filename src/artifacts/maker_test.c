@@ -6,7 +6,7 @@
 #include "formats/gguf.h"
 
 static void put(const char *dir, const char *name, const char *text) {
-    char path[QZ_SCRATCH + 64];
+    char path[sizeof(qz_scratch) + 64];
     qz_error err = {0};
     (void)snprintf(path, sizeof path, "%s/%s", dir, name);
     assert_int_equal(qz_write_file(path, text, strlen(text), &err), QZ_OK);
@@ -21,11 +21,12 @@ static void test_readme(void **state) {
         {"---\nquantized_by:\n---\n", "", ""},
         {"---\nquantized_by: a\001b\n---\n", "a?b", ""},
         {"---\nxquantized_by: no\nquantized_by_me: no\n---\n", "", ""}};
-    char dir[QZ_SCRATCH];
+    qz_scratch scratch;
+    const char *dir = scratch.path;
     qz_error err = {0};
     qz_maker m;
     (void)state;
-    assert_int_equal(qz_scratch_make("maker", dir, &err), QZ_OK);
+    assert_int_equal(qz_scratch_make("maker", &scratch, &err), QZ_OK);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         put(dir, "README.md", all[i].text);
         qz_maker_read(dir, &m);
@@ -40,10 +41,12 @@ static void test_readme(void **state) {
     put(dir, "config.json", "{\"quantization_config\":[]"); /* what cannot be read says nothing */
     qz_maker_read(dir, &m);
     assert_string_equal(m.by, "");
-    assert_int_equal(qz_remove_tree(dir, &err), QZ_OK);
+    assert_int_equal(qz_scratch_remove(&scratch, &err), QZ_OK);
 }
 static void test_gguf(void **state) {
-    char dir[QZ_SCRATCH], path[QZ_SCRATCH + 16], longer[400];
+    qz_scratch scratch;
+    const char *dir = scratch.path;
+    char path[sizeof scratch + 16], longer[400];
     qz_error err = {0};
     qz_maker m;
     qz_gguf_meta meta = {0};
@@ -51,7 +54,7 @@ static void test_gguf(void **state) {
     (void)state;
     memset(longer, 'z', sizeof longer - 1);
     longer[sizeof longer - 1] = 0;
-    assert_int_equal(qz_scratch_make("maker", dir, &err), QZ_OK);
+    assert_int_equal(qz_scratch_make("maker", &scratch, &err), QZ_OK);
     (void)snprintf(path, sizeof path, "%s/m.gguf", dir);
     qz_gguf_put_str(&meta, "general.architecture", "llama");
     qz_gguf_put_str(&meta, "general.quantized_by", "Unsloth");
@@ -68,7 +71,7 @@ static void test_gguf(void **state) {
     qz_maker_read("/nowhere.gguf", &m);
     assert_false(qz_maker_known(&m));
     qz_gguf_meta_release(&meta);
-    assert_int_equal(qz_remove_tree(dir, &err), QZ_OK);
+    assert_int_equal(qz_scratch_remove(&scratch, &err), QZ_OK);
 }
 
 int main(void) {

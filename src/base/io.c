@@ -241,14 +241,6 @@ void qz_free_names(char **names, size_t n) {
 }
 
 /* Depth is bounded by the artifact layouts we create (folders of files, one level). */
-qz_status qz_scratch_make(const char *what, char folder[QZ_SCRATCH], qz_error *err) {
-    const char *base = getenv("TMPDIR");
-    if (base == NULL || *base == 0) base = "/tmp";
-    const int n = snprintf(folder, QZ_SCRATCH, "%s/quantz-%s-XXXXXX", base, what);
-    if (n > 0 && n < QZ_SCRATCH && mkdtemp(folder)) return QZ_OK;
-    return qz_fail(err, QZ_EIO, "cannot make a folder in '%s': set TMPDIR to one that can be written", base);
-}
-
 qz_status qz_remove_tree(const char *path, qz_error *err) {
     if (qz_path_is_link(path) || !qz_path_is_dir(path)) {
         if (unlink(path) != 0 && errno != ENOENT)

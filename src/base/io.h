@@ -52,9 +52,11 @@ uint64_t qz_disk_partial(const char *path);
 /* Sorted names in a folder without "." and ".."; free each and the array with qz_free_names. */
 qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err);
 void qz_free_names(char **names, size_t n);
-/* A new folder "quantz-WHAT-…" under TMPDIR (/tmp without one); the caller removes it. */
-enum { QZ_SCRATCH = 4096 };
-qz_status qz_scratch_make(const char *what, char folder[QZ_SCRATCH], qz_error *err);
+/* A new folder "quantz-WHAT-…" under TMPDIR (/tmp without one), locked while its program runs: making one removes those
+ * of the same WHAT that a killed run of the same user left. qz_scratch_remove ends it, with all that is in it. */
+typedef struct { char path[4096]; int lock; } qz_scratch;
+qz_status qz_scratch_make(const char *what, qz_scratch *s, qz_error *err);
+qz_status qz_scratch_remove(qz_scratch *s, qz_error *err);
 qz_status qz_remove_tree(const char *path, qz_error *err); /* of a link: the link alone */
 /* "a/b" joined; owned by the caller (qz_free); NULL when out of memory. */
 char *qz_path_join(const char *a, const char *b);

@@ -73,13 +73,28 @@ static qz_status wanted(const qz_mending *m, const char *module, const char **en
     return QZ_OK;
 }
 
+static bool in_floats(const qz_mended *x) {
+    return x->item.dtype == QZ_ST_F32 || x->item.dtype == QZ_ST_F16 || x->item.dtype == QZ_ST_BF16;
+}
+/* A scale that divides nothing: 0, below it, or no number. */
+static bool impossible(const qz_mended *x, float *value) {
+    for (size_t i = 0; i < qz_mended_elems(x); i++) {
+        *value = (float)qz_mended_at(x, i);
+        if (!(*value > 0) || !isfinite(*value)) return true;
+    }
+    return false;
+}
+
 /* ---- inputs ---- */
 static bool coded(const qz_mended *x) {
     const qz_st_dtype d = x->item.dtype;
     return x->item.n_dims == 2 && (d == QZ_ST_F8_E4M3 || d == QZ_ST_U8 || d == QZ_ST_I8 || d == QZ_ST_I32);
 }
 
+/* A scale that is there and divides nothing counts as missing: what mends the one mends the other. */
 static qz_status missing_inputs(qz_mending *m, qz_error *err) {
+    const char *wrong = NULL;
+    float value = 0;
     m->missing = qz_arena_alloc(&m->arena, m->n, sizeof *m->missing);
     if (!m->missing) return no_memory(m, err);
     for (size_t i = 0; i < m->n; i++) {
@@ -91,14 +106,23 @@ static qz_status missing_inputs(qz_mending *m, qz_error *err) {
         json_t *group;
         if (!module) return no_memory(m, err);
         QZ_TRY(wanted(m, module, &ending, &group, err));
-        if (!ending || qz_mended_find(m, module, n, ending) ||
-            (m->method == QZ_MEND_FP8 && qz_mended_find(m, module, n, ".activation_scale")))
+        const qz_mended *own = ending ? qz_mended_find(m, module, n, ending) : NULL;
+        float v = 0;
+        const bool useless = own && in_floats(own) && impossible(own, &v);
+        if (!ending || (own && !useless) ||
+            (!own && m->method == QZ_MEND_FP8 && qz_mended_find(m, module, n, ".activation_scale")))
             continue;
+        if (useless && !wrong) wrong = own->item.name, value = v;
         m->missing[m->n_missing++] = (qz_missing_input){module, &m->t[i], group};
     }
     if (m->n_missing == 0) return QZ_OK;
     qz_fault *f;
     QZ_TRY(qz_fault_add(m, QZ_FAULT_INPUTS, m->missing[0].module, m->n_missing, &f, err));
+    if (wrong)
+        return qz_fault_text(m, &f->problem, err,
+                             "'%s' is %g: expected a number above 0, a server divides by it; %zu module%s no usable "
+                             "scale of inputs", wrong, (double)value, m->n_missing,
+                             m->n_missing == 1 ? " has" : "s have");
     return qz_fault_text(m, &f->problem, err,
                          "the settings say fixed scales of inputs and %zu module%s none: a server stops, or rounds "
                          "inputs with a number that nothing has set",
@@ -192,7 +216,8 @@ qz_status qz_mend_input(qz_mending *m, size_t i, float amax, qz_error *err) {
     const qz_mended *own = qz_mended_find(m, x->module, strlen(x->module), ".weight_scale");
     const bool half = own && (own->item.dtype == QZ_ST_BF16 || own->item.dtype == QZ_ST_F16);
     const qz_st_dtype stored_as = half ? own->item.dtype : QZ_ST_F32;
-    qz_mended *y = name ? qz_mended_add(m, x->codes->file, name, stored_as, &like) : NULL;
+    qz_mended *there = name ? qz_mended_find(m, name, strlen(name), "") : NULL, /* a useless one */
+              *y = !name || there ? there : qz_mended_add(m, x->codes->file, name, stored_as, &like);
     if (!y) return no_memory(m, err);
     QZ_TRY(qz_mended_set(m, y, &scale, 1, err));
     if (i == 0) QZ_TRY(qz_fault_text(m, &f->mend, err, "computed of the model's own inputs (calibration)"));
@@ -223,7 +248,7 @@ static qz_mended *cache_scale(const qz_mending *m, const char *attn, char which)
         }
         ending[n] = 0;
         qz_mended *x = qz_mended_find(m, attn, strlen(attn), ending);
-        if (x && (x->item.dtype == QZ_ST_F32 || x->item.dtype == QZ_ST_F16 || x->item.dtype == QZ_ST_BF16)) return x;
+        if (x && in_floats(x)) return x;
     }
     return NULL;
 }
@@ -231,15 +256,6 @@ static bool ones(const qz_mended *x) {
     for (size_t i = 0; i < qz_mended_elems(x); i++)
         if (qz_mended_at(x, i) != 1) return false;
     return true;
-}
-
-/* A scale that divides nothing: 0, below it, or no number. */
-static bool impossible(const qz_mended *x, float *value) {
-    for (size_t i = 0; i < qz_mended_elems(x); i++) {
-        *value = (float)qz_mended_at(x, i);
-        if (!(*value > 0) || !isfinite(*value)) return true;
-    }
-    return false;
 }
 
 static qz_status faulty_cache(qz_mending *m, qz_error *err) {

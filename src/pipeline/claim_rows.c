@@ -259,14 +259,14 @@ static qz_status energy(qz_claims *c, const qz_stats *s, qz_claim_row *row, qz_e
 }
 
 static qz_status salient(qz_claims *c, qz_claim_row *row, qz_error *err) {
-    char folder[QZ_SCRATCH];
+    qz_scratch scratch;
     qz_source src = {0};
     qz_stats s = {0};
     qz_request r = *c->r;
     qz_error rest = {0};
     r.linted = true, r.resume = false, r.accepted = "";
-    QZ_TRY(qz_scratch_make("claims-stats", folder, err));
-    char *path = qz_path_join(folder, "calibration.stats");
+    QZ_TRY(qz_scratch_make("claims-stats", &scratch, err));
+    char *path = qz_path_join(scratch.path, "calibration.stats");
     qz_status st = path ? qz_source_open(c->run, r.operands[0], &src, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) st = qz_calib_make(c->run, &src, &r, path, NULL, err);
     if (st == QZ_OK) st = qz_stats_open(&s, path, err);
@@ -274,7 +274,7 @@ static qz_status salient(qz_claims *c, qz_claim_row *row, qz_error *err) {
     qz_stats_release(&s);
     qz_source_release(&src);
     qz_free(path);
-    const qz_status gone = qz_remove_tree(folder, &rest);
+    const qz_status gone = qz_scratch_remove(&scratch, &rest);
     return st == QZ_OK && gone != QZ_OK ? (*err = rest, gone) : st;
 }
 

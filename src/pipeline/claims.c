@@ -21,7 +21,14 @@ static const struct { const char *id, *claim, *told, *source; } told[] = {
 };
 enum { TOLD = sizeof told / sizeof *told };
 
-typedef struct { qz_claims *c; char folder[QZ_SCRATCH]; bool own; qz_measured *rows; size_t n_rows; } work;
+typedef struct {
+    qz_claims *c;
+    qz_scratch scratch;     /* without -o */
+    const char *folder;     /* of the artifacts */
+    bool own;
+    qz_measured *rows;
+    size_t n_rows;
+} work;
 
 /* ---- which claims ---- */
 static qz_status choose(qz_claims *c, qz_error *err) {
@@ -191,33 +198,19 @@ static qz_status run_all(work *w, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status drop_made(const work *w, qz_error *err) {
-    char **names = NULL;
-    size_t n = 0;
-    qz_status st = qz_list_dir(w->folder, &names, &n, err);
-    for (size_t i = 0; i < n && st == QZ_OK; i++) { /* qz_remove_tree takes no folders in folders */
-        char *path = qz_path_join(w->folder, names[i]);
-        st = path ? qz_remove_tree(path, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-        qz_free(path);
-    }
-    qz_free_names(names, n);
-    return st == QZ_OK ? qz_remove_tree(w->folder, err) : st;
-}
-
 qz_status qz_claims_run(qz_run *run, const qz_request *r, qz_claims *out, qz_error *err) {
     work w = {.c = out, .own = r->output == NULL};
     qz_error rest = {0};
     *out = (qz_claims){.run = run, .r = r};
     if (!r->data || !r->text)
         return qz_fail(err, QZ_EUSAGE, "claims needs --calib FILE to calibrate on and --text FILE to measure on");
-    if (w.own) QZ_TRY(qz_scratch_make("claims", w.folder, err));
-    else if (snprintf(w.folder, sizeof w.folder, "%s", r->output) >= (int)sizeof w.folder)
-        return qz_fail(err, QZ_EUSAGE, "-o: the name of the folder is too long");
+    if (w.own) QZ_TRY(qz_scratch_make("claims", &w.scratch, err));
+    w.folder = w.own ? w.scratch.path : r->output;
     qz_status st = w.own || qz_path_is_dir(w.folder) ? QZ_OK : qz_make_dirs(w.folder, err);
     if (st == QZ_OK) st = run_all(&w, err);
     for (size_t i = 0; i < w.n_rows; i++) qz_measured_release(&w.rows[i]);
     qz_free(w.rows);
-    const qz_status gone = w.own ? drop_made(&w, &rest) : QZ_OK;
+    const qz_status gone = w.own ? qz_scratch_remove(&w.scratch, &rest) : QZ_OK;
     return st == QZ_OK && gone != QZ_OK ? (*err = rest, gone) : st;
 }
 

@@ -21,7 +21,7 @@ typedef struct {
     qz_source base, artifact, merged;
     beside plain, with, bare, as_is, fitted, whole; /* base, base + adapter; artifact, + adapter, + fitted; merged */
     qz_eval_set set;
-    char folder[QZ_SCRATCH];       /* of what is not kept; "": none yet */
+    qz_scratch scratch;            /* of what is not kept; path "": none yet */
     const char *data_sha;          /* of --calib */
     char *written;                 /* the corrected adapter, under its temporary name */
     qz_drift *out;
@@ -39,21 +39,11 @@ static void close_engine(beside *b) {
 }
 
 static qz_status scratch(drift *d, qz_error *err) {
-    return *d->folder ? QZ_OK : qz_scratch_make("drift", d->folder, err);
+    return *d->scratch.path ? QZ_OK : qz_scratch_make("drift", &d->scratch, err);
 }
 
-/* qz_remove_tree takes no folders in folders. */
 static qz_status drop_scratch(drift *d, qz_error *err) {
-    static const char *const inside[] = {"adapter", "merged", "coded"};
-    qz_status st = QZ_OK;
-    if (*d->folder == 0) return QZ_OK;
-    for (size_t i = 0; i < sizeof inside / sizeof *inside && st == QZ_OK; i++) {
-        char *path = qz_path_join(d->folder, inside[i]);
-        if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-        if (qz_path_exists(path)) st = qz_remove_tree(path, err);
-        qz_free(path);
-    }
-    return st == QZ_OK ? qz_remove_tree(d->folder, err) : st;
+    return *d->scratch.path ? qz_scratch_remove(&d->scratch, err) : QZ_OK;
 }
 
 /* ---- what is compared ---- */
@@ -102,7 +92,7 @@ static qz_status fit(drift *d, qz_error *err) {
     qz_str s = {0};
     if (d->r->data == NULL) return QZ_OK;
     if (d->r->output == NULL) QZ_TRY(scratch(d, err));
-    qz_str_printf(&s, "%s%s", d->r->output ? d->r->output : d->folder, d->r->output ? ".partial" : "/adapter");
+    qz_str_printf(&s, "%s%s", d->r->output ? d->r->output : d->scratch.path, d->r->output ? ".partial" : "/adapter");
     d->written = s.failed ? NULL : qz_strdup(s.ptr);
     qz_str_release(&s);
     if (d->written == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -144,8 +134,8 @@ static qz_status quantize_merged(drift *d, char *from, char *to, qz_error *err) 
 static qz_status merged(drift *d, qz_error *err) {
     if (!d->r->merged) return QZ_OK;
     QZ_TRY(scratch(d, err));
-    char *whole = qz_path_join(d->folder, "merged"),
-         *coded = qz_path_join(d->folder, qz_path_is_dir(d->r->on) ? "coded" : "coded.gguf");
+    char *whole = qz_path_join(d->scratch.path, "merged"),
+         *coded = qz_path_join(d->scratch.path, qz_path_is_dir(d->r->on) ? "coded" : "coded.gguf");
     qz_status st = whole && coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_info(d->run, "merging '%s' into '%s', then quantizing by the recipe of '%s'", d->r->adapters.at[0], d->r->base,
             d->r->on);

@@ -22,7 +22,7 @@ typedef struct {
 typedef struct {
     qz_run *run;
     const qz_request *r;
-    char folder[QZ_SCRATCH];
+    qz_scratch scratch;
     trial at[MOST];
     size_t n;
     bool sweep;
@@ -72,7 +72,7 @@ static qz_status make(trials *t, trial *x, size_t i, qz_error *err) {
     char name[32], scheme[80];
     qz_produced p;
     (void)snprintf(name, sizeof name, "trial-%zu", i);
-    if ((x->path = qz_path_join(t->folder, name)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if ((x->path = qz_path_join(t->scratch.path, name)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_request again = *t->r;
     again.to = x->to;
     again.data = x->data;
@@ -204,13 +204,13 @@ qz_status qz_trials_run(qz_run *run, const qz_request *r, qz_error *err) {
     t.r = &sweep;
     if (t.sweep) QZ_TRY(sizes_of(&t, err));
     else two_by_two(&t);
-    QZ_TRY(qz_scratch_make("trials", t.folder, err));
+    QZ_TRY(qz_scratch_make("trials", &t.scratch, err));
     qz_status st = work(&t, err);
     if (st == QZ_OK) st = show(&t, err);
     for (size_t i = 0; i < t.n; i++) {
         if (t.at[i].path && qz_path_exists(t.at[i].path)) (void)qz_remove_tree(t.at[i].path, &rest);
         qz_free(t.at[i].path);
     }
-    const qz_status gone = qz_remove_tree(t.folder, &rest);
+    const qz_status gone = qz_scratch_remove(&t.scratch, &rest);
     return st == QZ_OK && gone != QZ_OK ? (*err = rest, gone) : st;
 }

@@ -174,6 +174,7 @@ static qz_status json_result(qz_run *run, const outcome *o, const qz_source *s, 
     qz_jw_count(&w, "bos", i->bos);
     qz_jw_text(&w, "template", i->chat_template);
     qz_jw_count(&w, "peak_rss_bytes", qz_peak_rss());
+    qz_jw_count(&w, "planned_memory_bytes", qz_calib_memory(s, r, i->windows, i->seq_len));
     QZ_TRY(json_data(run, s, r, &w, err));
     if (beyond) qz_jw_count(&w, "positions_beyond_context", beyond);
     qz_unread_json(&s->model->config.keys, "", &w);
@@ -198,11 +199,12 @@ static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, co
     if (json && st == QZ_OK) st = json_result(run, &(outcome){stats, path, finished}, s, r, &out, err);
     else
         qz_str_printf(&out,
-                      "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f "
-                      "MiB\n",
+                      "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s\n"
+                      "  peak memory %.0f MiB, planned at most %.0f MiB\n",
                       path, hex, finished ? ", already finished" : "", (unsigned long long)i->tokens,
                       (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
-                      (double)qz_peak_rss() / 1048576.0);
+                      (double)qz_peak_rss() / 1048576.0,
+                      (double)qz_calib_memory(s, r, i->windows, i->seq_len) / 1048576.0);
     if (!json && *i->accepted) {
         qz_str_puts(&out, "  ");
         qz_accepted_line(i->accepted, &out);

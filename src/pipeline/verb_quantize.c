@@ -447,17 +447,17 @@ static qz_status rederive(quantizing *j, const char *folder, const qz_rederive_h
 qz_status qz_quantize_again(qz_run *run, const qz_request *r, const qz_rederive_how *how, qz_rederived *out,
                             qz_error *err) {
     quantizing *j;
-    char folder[QZ_SCRATCH];
+    qz_scratch scratch;
     *out = (qz_rederived){0};
-    QZ_TRY(qz_scratch_make("rederive", folder, err));
+    QZ_TRY(qz_scratch_make("rederive", &scratch, err));
     qz_status st = begin_job(run, r, &j, err);
     if (st == QZ_OK) {
-        st = rederive(j, folder, how, out, err);
+        st = rederive(j, scratch.path, how, out, err);
         if (j->made) (void)qz_remove_tree(j->made, &(qz_error){0}); /* the folder's end says what is left */
         end_job(j, st);
     }
     qz_error rest = {0};
-    const qz_status gone = qz_remove_tree(folder, &rest);
+    const qz_status gone = qz_scratch_remove(&scratch, &rest);
     return st == QZ_OK && gone != QZ_OK ? (*err = rest, gone) : st;
 }
 

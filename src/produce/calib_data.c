@@ -47,6 +47,15 @@ static qz_status room_for_grams(qz_run *run, const qz_model *m, const qz_request
     return QZ_OK;
 }
 
+uint64_t qz_calib_memory(const qz_source *s, const qz_request *r, uint64_t windows, uint64_t seq_len) {
+    const qz_config *c = &s->model->config;
+    uint64_t ram = 0, bytes = QZ_PROGRAM_BYTES + QZ_PER_TOKEN_BYTES * (uint64_t)c->vocab_size + s->model->file_bytes +
+                              qz_calibrate_bytes(c, (size_t)windows, (size_t)seq_len, 0);
+    bytes += bytes / 10;
+    const bool given = r->ram && qz_bytes_parse(r->ram, "ram", &ram, &(qz_error){0}) == QZ_OK;
+    return given && ram < bytes ? ram : bytes;
+}
+
 typedef struct { const qz_dataset *d; const qz_windows *w; } cut_data;
 static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_request *r, const char *path,
                           bool *finished, qz_error *err) {

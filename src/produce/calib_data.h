@@ -16,6 +16,8 @@ qz_status qz_calib_lint(qz_run *run, const qz_source *s, qz_dataset *data, const
  * CAL-LEAK; with it *accepted (arena) says so, NULL: nothing in both. */
 qz_status qz_calib_leaks(const qz_source *s, const qz_request *r, qz_arena *arena, const char **accepted,
                          qz_error *err);
+/* Bytes that a calibration of so many windows takes at most, planned before it starts; r->ram bounds it. */
+uint64_t qz_calib_memory(const qz_source *s, const qz_request *r, uint64_t windows, uint64_t seq_len);
 /* r->data as windows, linted; the caller releases both. Counts of what was used, cut and dropped go to the log. */
 qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w,
                            qz_error *err);

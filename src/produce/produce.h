@@ -90,6 +90,7 @@ void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str 
 /* The method of the recipe's scheme, or the one beside it where that lacks what it needs. */
 const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance *imp);
 #define QZ_PROGRAM_BYTES ((uint64_t)20 << 20) /* resident in any job: code, libraries, allocator slack */
+#define QZ_PER_TOKEN_BYTES ((uint64_t)1200)  /* vocabulary and merges, in the source and again in the proof */
 /* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration
  * pass ran in this process. Printed beside the measured peak. */
 uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp,

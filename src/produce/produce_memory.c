@@ -4,8 +4,6 @@
 #include "calibrate/calibrate.h"
 #include "produce/produce.h"
 
-#define PER_TOKEN 1200u             /* vocabulary and merges, in the source and again in the proof */
-
 /* Weights of the largest block, whose items stand together, and of the largest matrix that is coded. */
 static qz_method_sizes sizes_of(const qz_artifact_plan *plan, const qz_config *c, const qz_window_options *w) {
     qz_method_sizes s = {.config = c, .windows = w->most, .seq_len = w->seq_len};
@@ -29,7 +27,7 @@ uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, con
     const qz_method_memory m = qz_produce_method(recipe, imp)->ops->memory(&recipe->codes, &sizes);
     const uint64_t pass = made_stats ? qz_max_size(m.pass, qz_calibrate_bytes(c, sizes.windows, sizes.seq_len, 0))
                                      : m.pass;
-    uint64_t bytes = QZ_PROGRAM_BYTES + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes +
+    uint64_t bytes = QZ_PROGRAM_BYTES + QZ_PER_TOKEN_BYTES * c->vocab_size + s->model->file_bytes +
                      plan->total_bytes + pass + m.held;
     if (imp->stats) bytes += imp->stats->map.size;
     return bytes + bytes / 10;

@@ -55,7 +55,7 @@ run_case() {
   name=${name%.cmd}
   case $name in explain/* | pick/* | plan/* | types/*) export COLUMNS=80 ;; *) export COLUMNS=400 ;; esac
   W=$work/case; rm -rf "$W"; mkdir "$W"; export W
-  timeout 300 bash "$cmd" > "$work/out" 2> "$work/err" < /dev/null
+  timeout 600 bash "$cmd" > "$work/out" 2> "$work/err" < /dev/null
   code=$?
   { normalise "$W" < "$work/out"; [ -s "$work/out" ] && [ -n "$(tail -c1 "$work/out")" ] && echo
     normalise "$W" < "$work/err" | sed 's/^/2| /'; echo "exit $code"; } > "$work/got"
