@@ -33,6 +33,18 @@
 #define QZ_OPT_TASKS_ROW \
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, \
      "tasks with expected answers (JSONL)"}
+#define QZ_OPT_PROTOCOL_ROW \
+    {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0, \
+     "samples, half, windows or stride (default: samples for JSONL, half for text)"}
+#define QZ_OPT_WINDOWS_ROW \
+    {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9, \
+     "windows or texts at most, 0 = all; auto: 60 windows of a text, all texts of samples"}
+#define QZ_OPT_WINDOW_ROW \
+    {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, \
+     "tokens of a window (text files)"}
+#define QZ_OPT_ANSWER_ROW \
+    {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, \
+     "new tokens of an answer at most"}
 #define QZ_OPT_STRIDE_ROW \
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, \
      "step of protocol stride"}

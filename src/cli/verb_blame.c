@@ -5,10 +5,9 @@
 static const qz_option options[] = {
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0, "the source"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: JSONL or text"},
-    {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0,
-     "samples, half, windows or stride (default: samples for JSONL, half for text)"},
+    QZ_OPT_PROTOCOL_ROW,
     {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9, "windows or texts at most, 0 = all; auto: 8"},
-    {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of a window (text files)"},
+    QZ_OPT_WINDOW_ROW,
     QZ_OPT_STRIDE_ROW,
     {"tensors", 0, QZ_OPT_FLAG, QZ_AT(tensors), NULL, NULL, 0, 0, "every tensor (default: the worst)"},
 };
