@@ -52,7 +52,15 @@ static qz_status probe_tokens(qz_serving *s, qz_error *err) {
     return QZ_OK;
 }
 
-/* The journal belongs to one question: artifact, server's model, text, tasks, options. */
+/* |SHA-256 of what a file holds; "" for none. */
+static qz_status add_file(qz_str *what, const char *path, qz_error *err) {
+    char hex[65] = "";
+    if (path) QZ_TRY(qz_sha256_file_hex(path, hex, err));
+    qz_str_printf(what, "|%s", hex);
+    return QZ_OK;
+}
+
+/* The journal belongs to one question: artifact, server's model, what stands in text and tasks, options. */
 static qz_status open_journal(qz_serving *s, qz_error *err) {
     const qz_request *r = s->r;
     char key[65];
@@ -64,13 +72,17 @@ static qz_status open_journal(qz_serving *s, qz_error *err) {
         return qz_fail(err, QZ_EUSAGE, "journal exists: file '%s'; continue with --resume, or begin anew with --force",
                        r->journal);
     QZ_TRY(qz_source_hash(s->run, &s->model, err));
-    qz_str_printf(&what, "%s|%s|%s|%s|%s|%llu|%llu|%llu|%llu|%llu|%s", s->model.sha_hex, s->at.model,
-                  r->text ? r->text : "", r->tasks ? r->tasks : "", r->protocol ? r->protocol : "",
-                  (unsigned long long)r->window, (unsigned long long)r->windows, (unsigned long long)r->positions,
-                  (unsigned long long)r->max_new, (unsigned long long)r->max_tasks, r->against ? r->against : "");
-    if (what.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_sha256_bytes_hex(what.ptr, what.len, key);
+    if (r->against) QZ_TRY(qz_source_hash(s->run, &s->source, err));
+    qz_str_printf(&what, "%s|%s|%s|%s|%llu|%llu|%llu|%llu|%llu", s->model.sha_hex, s->at.model,
+                  r->against ? s->source.sha_hex : "", r->protocol ? r->protocol : "", (unsigned long long)r->window,
+                  (unsigned long long)r->windows, (unsigned long long)r->positions, (unsigned long long)r->max_new,
+                  (unsigned long long)r->max_tasks);
+    qz_status st = add_file(&what, r->text, err);
+    if (st == QZ_OK) st = add_file(&what, r->tasks, err);
+    if (st == QZ_OK && what.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK) qz_sha256_bytes_hex(what.ptr, what.len, key);
     qz_str_release(&what);
+    QZ_TRY(st);
     QZ_TRY(qz_journal_open(&s->journal, r->journal, !r->resume, err));
     if (s->journal.n == 0) return qz_journal_add(&s->journal, err, "quantz served %s", key);
     if (strncmp(s->journal.lines[0], "quantz served ", 14) == 0 && strcmp(s->journal.lines[0] + 14, key) == 0)

@@ -53,8 +53,7 @@ static qz_status no_specials(const qz_serving *s, qz_error *err) {
     if (st == QZ_OK) st = qz_tokenizer_encode(s->model.tokenizer, text, n, QZ_ENCODE_PARSE_SPECIAL, &parsed, err);
     if (st == QZ_OK && plain.n != parsed.n)
         st = qz_fail(err, QZ_EUSAGE, "'%s' holds special tokens of '%s' in words, which llama-perplexity reads as "
-                     "plain "
-                                     "text: %zu tokens there, %zu here; give a text without them",
+                                     "plain text: %zu tokens there, %zu here; give a text without them",
                      s->r->text, s->r->operands[0], plain.n, parsed.n);
     qz_ids_release(&plain);
     qz_ids_release(&parsed);

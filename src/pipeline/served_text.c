@@ -107,11 +107,10 @@ static qz_status position(const window *w, size_t at, sums *x, qz_error *err) {
     x->top1 += k.same_top;
     x->nll += lse - (double)logits[w->ids[t]];
     const json_t *p = w->echo && !w->late ? json_array_get(json_object_get(w->echo, "token_logprobs"), w->place[t])
-        : NULL;
+                                        : NULL;
     if (w->echo && !w->late && !json_is_number(p))
         return qz_fail(err, QZ_EFORMAT, "reply of the server to /v1/completions: token_logprobs[%zu]: expected a "
-                       "number, "
-                                        "found %s", t, qz_json_kind(p));
+                                        "number, found %s", t, qz_json_kind(p));
     x->served -= json_number_value(p);
     if (source == NULL) return QZ_OK;
     const double slse = qz_log_sum_exp(mm, source, v, &source_best);
@@ -133,9 +132,8 @@ static qz_status same_text(const window *w, uint32_t id, const char *theirs, qz_
 }
 
 /* Where each of our tokens stands in the echo. llama-cpp-python 0.3.36 leaves out every token that has the id of
- * its BOS
- * (of a model without one: id 11, whatever that is), and the last one where the answer is empty: what is left out is of
- * one id, and all of that id. */
+ * its BOS (of a model without one: id 11, whatever that is), and the last one where the answer is empty: what is left
+ * out is of one id, and all of that id. */
 static qz_status align(window *w, const qz_ids *ids, qz_error *err) {
     const json_t *tokens = json_object_get(w->echo, "tokens");
     const size_t m = json_array_size(tokens);
@@ -195,8 +193,7 @@ static qz_status settle_late(window *w, qz_error *err) {
         if (s->journal.fd >= 0) QZ_TRY(qz_journal_add(&s->journal, err, "e 0 %d", s->late));
         if (s->late)
             qz_warn(s->run, "the server's echo is one place late (top_logprobs of a token are those of the next "
-                    "one): it "
-                            "is read so, and its token_logprobs are not used");
+                            "one): it is read so, and its token_logprobs are not used");
     }
     w->late = (size_t)s->late;
     return QZ_OK;

@@ -21,8 +21,7 @@ qz_status qz_http_address(const qz_http_options *o, char host[256], qz_error *er
     at += six;
     if (n == 0 || n > 255 || memchr(at, '@', strcspn(at, "/")) || strpbrk(at, " \t\r\n\\?#"))
         return qz_fail(err, QZ_EUSAGE, "bad address '%s': expected http://HOST:PORT[/v1] without name, password, "
-                       "blanks "
-                                       "or parameters", o->url);
+                                       "blanks or parameters", o->url);
     (void)snprintf(host, 256, "%.*s", (int)n, at);
     if (!here(host) && !qz_list_has(o->allowed, host))
         return qz_fail(err, QZ_EUSAGE,

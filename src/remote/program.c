@@ -21,8 +21,8 @@ static void become(char *const argv[], int out) {
     _exit(CANNOT_RUN);
 }
 
-/* false: out of time, or more output than allowed. */
-static bool hear(int fd, const qz_program_bounds *most, double end, qz_str *out) {
+/* false: out of time, or (*much) more output than allowed. */
+static bool hear(int fd, const qz_program_bounds *most, double end, qz_str *out, bool *much) {
     char buf[4096];
     for (;;) {
         const double left = end - qz_now();
@@ -34,8 +34,18 @@ static bool hear(int fd, const qz_program_bounds *most, double end, qz_str *out)
         const ssize_t n = read(fd, buf, sizeof buf);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return true;
-        if (out->len + (size_t)n > most->bytes) return false;
+        if (out->len + (size_t)n > most->bytes) return *much = true, false;
         qz_str_append(out, buf, (size_t)n);
+    }
+}
+
+/* Its end, as *status; false: it outlives its time. */
+static bool ended(pid_t pid, double end, int *status) {
+    for (;;) {
+        const pid_t got = waitpid(pid, status, WNOHANG);
+        if (got == pid || (got < 0 && errno != EINTR)) return true;
+        if (qz_now() >= end) return false;
+        (void)poll(NULL, 0, 5);
     }
 }
 
@@ -64,15 +74,19 @@ qz_status qz_program_run(char *const argv[], const qz_program_bounds *most, qz_s
         (void)close(fd[0]);
         return qz_fail(err, QZ_EIO, "cannot run '%s': %s", argv[0], strerror(errno));
     }
-    const bool whole = hear(fd[0], most, qz_now() + most->seconds, out);
-    const bool much = !whole && out->len + 4096 > most->bytes;
+    const double end = qz_now() + most->seconds;
+    bool much = false, whole = hear(fd[0], most, end, out, &much);
     if (!whole) (void)kill(pid, SIGKILL);
     (void)close(fd[0]);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    if (whole && !ended(pid, end, &status)) { /* it closed its output and stays */
+        whole = false;
+        (void)kill(pid, SIGKILL);
+    }
+    while (!whole && waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     last_line(out, said);
     if (out->failed) return qz_fail(err, QZ_EMEMORY, "out of memory for the output of '%s'", argv[0]);
     if (much) return qz_fail(err, QZ_EIO, "'%s' printed more than %zu bytes and was ended", argv[0], most->bytes);
-    if (!whole) return qz_fail(err, QZ_EIO, "'%s' took more than %.0f s and was ended", argv[0], most->seconds);
+    if (!whole) return qz_fail(err, QZ_EIO, "'%s' took more than %.6g s and was ended", argv[0], most->seconds);
     if (WIFSIGNALED(status))
         return qz_fail(err, QZ_EIO, "'%s' was ended by signal %d; its last line: '%s'", argv[0], WTERMSIG(status),
                        said);

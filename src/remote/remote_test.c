@@ -75,6 +75,12 @@ static void programs(void **state) {
     assert_string_equal(out.ptr, "a;b $HOME\n"); /* no shell read it */
     assert_int_equal(qz_program_run(fails, &most, &out, &err), QZ_EIO);
     assert_int_equal(qz_program_run(none, &most, &out, &err), QZ_EUSAGE);
+    /* its end of the pipe is closed, and it stays */
+    char *const stays[] = {"/bin/sh", "-c", "exec > /dev/null 2>&1; sleep 30", NULL};
+    const qz_program_bounds short_time = {0.2, 4096};
+    err = (qz_error){0};
+    assert_int_equal(qz_program_run(stays, &short_time, &out, &err), QZ_EIO);
+    assert_non_null(strstr(err.text, "took more than"));
     qz_str_release(&out);
 }
 
