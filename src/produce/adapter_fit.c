@@ -207,6 +207,12 @@ qz_status qz_adapter_fit_moments(qz_adapter_fit *f, const qz_windows *w, qz_erro
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "adapter '%s' is a GGUF file: a corrected adapter is written from a folder of PEFT "
                        "(adapter_config.json, adapter_model.safetensors); give that", f->adapter->path);
+    for (size_t i = 0; i < f->adapter->n; i++)
+        if (f->adapter->parts[i].a && f->adapter->parts[i].scale == 0)
+            return qz_fail(err, QZ_EUSAGE,
+                           "adapter '%s': expected a strength other than 0 (lora_alpha, or :SCALE behind its name), "
+                           "found 0: there is no pair of that strength to fit; leave --calib out",
+                           f->adapter->path);
     f->parts = qz_arena_calloc(&f->arena, f->adapter->n, sizeof *f->parts);
     p.place = qz_calloc_array(f->adapter->n, sizeof *p.place);
     float *hidden = qz_alloc_aligned(w->n_windows * w->seq_len, p.in.wide[QZ_WIDE_HIDDEN] * sizeof *hidden);

@@ -12,4 +12,5 @@ try --lora $A --base models/market --on models/market --text $A.eval.jsonl -o $W
 try --lora $A --base models/market --on models/market --text $A.eval.jsonl --merged
 try --lora $L/llama-plain/adapter.f32.gguf --base $Z/llama --on $Z/llama --text $W/ids.jsonl --calib $W/ids.jsonl --seq-len 16 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,CAL-LEAK -o $W/out
 try --lora nowhere --base models/market --on models/market --text $A.eval.jsonl
+try --lora $A:0 --base models/market --on models/market --text $A.eval.jsonl --calib $A.calibration.jsonl --windows 2 -o $W/out
 ls $W
